@@ -1,0 +1,188 @@
+"""From options to a sized path: reads host and project, asks the sizing. Prints nothing."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path as FilePath
+from typing import Any
+
+import msgspec
+
+from holdfast.facts.profiles import read_profiles
+from holdfast.model.errors import BadInput
+from holdfast.model.limit import Holds, Limit
+from holdfast.model.path import Demand, Host, Path
+from holdfast.model.profile import Profile
+from holdfast.model.units import parse_seconds
+from holdfast.model.values import Source, Value, assumed
+from holdfast.observe.host import read_host
+from holdfast.programs.catalog import path_walls
+from holdfast.programs.kernel import PROCESSOR_SHARE, memory_parts
+from holdfast.readers.project import Project, project_demand, read_project, row_profile
+from holdfast.sizing.direct import size
+from holdfast.sizing.layout import Layout, Service
+
+CONFIG_NAME = "holdfast.toml"
+USUAL_TIME_S = 20.0
+"""The mean time of a demo; longer where the machine cannot answer so fast."""
+TRIAL_KEEP_ALIVE_S = 3600.0
+"""Idle clients of a trial stay silent through all of it."""
+RATE_MARGIN = 0.95
+"""A chosen mean time leaves this part of the rate that the processor is planned for."""
+
+
+class Options(msgspec.Struct, frozen=True):
+    """What the command line said; None where it said nothing."""
+
+    app: str
+    app_dir: str
+    config: str | None
+    in_flight: int
+    idle: int | None = None
+    mean_time_s: float | None = None
+    burst: int | None = None
+    streams: int = 1
+    surplus: int = 0
+    here: bool = False
+
+
+class Planned(msgspec.Struct, frozen=True):
+    """A sized path with everything that it was sized from. `here`: load and services are local."""
+
+    options: Options
+    project: Project
+    demand: Demand
+    host: Host
+    path: Path
+    walls: tuple[tuple[Limit, Holds], ...]
+    mean_time: Value
+
+    @property
+    def memory_bytes(self) -> int:
+        """What the whole path takes on this host at the demand, over having nothing started."""
+        return int(sum(self.memory_by_hop().values()))
+
+    def memory_by_hop(self) -> dict[str, float]:
+        """Bytes by hop, the kernel's share for its sockets included."""
+        kernel = self.path.hop("kernel")
+        found = {}
+        for hop in self.path.hops:
+            if hop.host != self.host.name or hop is kernel:
+                continue
+            base, request, idle = memory_parts(hop, kernel, self.demand)
+            found[hop.name] = base + request * self.demand.in_flight + idle * self.demand.idle
+        return found
+
+
+def plan_path(options: Options) -> Planned:
+    """Size the path for the options on this host; raises BadInput or Impossible."""
+    project = find_project(options)
+    host = read_host()
+    layout = make_layout(project, options)
+    mean_time = _mean_time(options, project, layout, host)
+    offered = options.in_flight + options.surplus
+    demand = project_demand(
+        project,
+        in_flight=offered,
+        idle=options.idle or 0,
+        mean_time_s=mean_time.number,
+        burst=_burst(options, offered / mean_time.number),
+        streams=options.streams,
+    )
+    path = size(demand, host, layout)
+    return Planned(options, project, demand, host, path, path_walls(path, demand), mean_time)
+
+
+def _burst(options: Options, rate: float) -> int:
+    """Given, or what arrives within one second at the implied rate."""
+    asked = math.ceil(rate) if options.burst is None else options.burst
+    return min(asked, options.in_flight + options.surplus)
+
+
+def find_project(options: Options) -> Project:
+    """The app's `holdfast.toml`: as told, or beside the app; an empty one where there is none."""
+    told = options.config
+    place = FilePath(told) if told else FilePath(options.app_dir) / CONFIG_NAME
+    if not FilePath(options.app_dir).is_dir():
+        hint = "name the folder that the app is imported from"
+        raise BadInput(f"no folder `{options.app_dir}`", place="--app-dir", hint=hint)
+    try:
+        return read_project(place.read_text("utf-8"), str(place))
+    except FileNotFoundError:
+        if told:
+            hint = "leave `--config` out, or name a file that exists"
+            raise BadInput(f"no file `{place}`", place="--config", hint=hint) from None
+        return Project()
+    except (OSError, UnicodeDecodeError) as wrong:
+        raise BadInput(f"cannot read it: {wrong}", place=str(place)) from None
+
+
+def make_layout(project: Project, options: Options) -> Layout:
+    """What is on this host: workers; and services and the generator, where a trial runs here."""
+    end = _fact("kernel", "socket_end_bytes")
+    services = tuple(
+        Service(
+            name,
+            None if row.addresses is None else assumed("addresses", row.addresses, "told"),
+            row_profile(row.profile, name) if options.here and row.profile else None,
+        )
+        for name, row in project.services.items()
+    )
+    worker = row_profile(project.profile, "uvicorn") if project.profile else assumed_profile()
+    if not options.here:
+        return Layout(worker, end, services)
+    generator = fact_profile("holdfast-load")
+    return Layout(worker, end, services, generator, keep_alive_s=TRIAL_KEEP_ALIVE_S)
+
+
+def fact_profile(name: str) -> Profile:
+    """The measured profile of a program that ships with Holdfast."""
+    names = ("base_bytes", "request_bytes", "idle_bytes", "request_cpu_s", "own_descriptors")
+    numbers = [_fact(name, setting) for setting in (*names, "shared_descriptors")]
+    return Profile(name, str(read_profiles()[name]["version"]), *numbers)
+
+
+def assumed_profile() -> Profile:
+    """The profile of an app that was never measured: larger than most, and said to be assumed."""
+    row: dict[str, Any] = read_profiles()["unmeasured"]
+    numbers = [
+        assumed(name, row[name], str(row["why"]))
+        for name in (
+            "base_bytes",
+            "request_bytes",
+            "idle_bytes",
+            "request_cpu_s",
+            "own_descriptors",
+            "shared_descriptors",
+        )
+    ]
+    return Profile("uvicorn", str(row["version"]), *numbers)
+
+
+def _fact(name: str, setting: str) -> Value:
+    row = read_profiles()[name]
+    why = f"{name} {row['version']}, {row['date']}, {row['source']}"
+    return Value(setting, row[setting], Source.MEASURED, why)
+
+
+def _mean_time(options: Options, project: Project, layout: Layout, host: Host) -> Value:
+    """As told; else as long as the processor needs for the rate to be carried, 20 s at least."""
+    if options.mean_time_s is not None:
+        if options.mean_time_s <= 0:
+            raise BadInput("a mean time of zero makes no rate", place="--mean-time")
+        return Value("mean_time_s", options.mean_time_s, Source.WRITTEN, "--mean-time")
+    if project.demand.mean_time is not None:
+        written = parse_seconds(project.demand.mean_time)
+        return Value("mean_time_s", written, Source.WRITTEN, CONFIG_NAME)
+    cpu_s = layout.worker.request_cpu_s.number
+    if layout.generator is not None:
+        cpu_s += layout.generator.request_cpu_s.number
+    units = {use.service: use.units for kind in project.demand.kinds for use in kind.uses}
+    for service in layout.services:
+        if service.profile is not None:
+            cpu_s += service.profile.request_cpu_s.number * units.get(service.name, 0.0)
+    rate = host.cores * PROCESSOR_SHARE * RATE_MARGIN / cpu_s
+    least = (options.in_flight + options.surplus) / rate
+    chosen = max(USUAL_TIME_S, float(math.ceil(least)))
+    why = f"20 s, or what {cpu_s * 1e6:.0f} us a request on {host.cores:g} cores ask for"
+    return assumed("mean_time_s", chosen, why)

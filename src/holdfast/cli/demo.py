@@ -1,0 +1,68 @@
+"""`holdfast demo`: sizes, runs and proves an example app here, in one command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from holdfast.cli.context import Options
+from holdfast.cli.options import COUNT, COUNT_OR_ZERO, SECONDS, json_option
+from holdfast.cli.up import check_app
+from holdfast.cli.verdict import prove_app
+from holdfast.model.errors import BadInput
+
+EXAMPLES = {"shop:app": "shop", "wait:app": "wait"}
+IDLE_SHARE = 10
+"""One idle client beside so many in flight, where nothing is said."""
+
+
+@click.command()
+@click.option("--in-flight", "-n", type=COUNT, default="50k", show_default=True)
+@click.option("--app", default="shop:app", show_default=True, help="shop:app, wait:app or yours.")
+@click.option("--app-dir", type=click.Path(), default=None, help="Folder of your own app.")
+@click.option("--config", type=click.Path(), default=None, help="Its holdfast.toml.")
+@click.option("--idle", type=COUNT_OR_ZERO, default=None, help="Idle clients  [N / 10]")
+@click.option("--mean-time", type=SECONDS, default=None, help="[20 s, or what the cores need]")
+@click.option("--hold", "hold_s", type=SECONDS, default=None, help="[three mean times]")
+@click.option("--out", type=click.Path(dir_okay=False), default=None, help="Result file (JSON).")
+@json_option
+def demo(**given: Any) -> int:
+    """Size a path for 50,000 requests in flight, run it here, and prove that it held.
+
+    Starts the example shop (FastAPI) with its upstream, opens that many real HTTP clients, keeps
+    every one of them waiting for an answer while answers flow, and counts them in three places.
+
+    \b
+    holdfast demo
+    holdfast demo --in-flight 250k --app wait:app
+    holdfast demo -n 2k --mean-time 2s --json
+    """
+    app = given["app"]
+    check_app(app)
+    idle = given["idle"]
+    options = Options(
+        app=app,
+        app_dir=given["app_dir"] or _example_dir(app),
+        config=given["config"],
+        in_flight=given["in_flight"],
+        idle=given["in_flight"] // IDLE_SHARE if idle is None else idle,
+        mean_time_s=given["mean_time"],
+        here=True,
+    )
+    return prove_app(options, given["hold_s"], given["out"], as_json=given["as_json"])
+
+
+def _example_dir(app: str) -> str:
+    """Where an example stands: in the installed package, or in the repository."""
+    name = EXAMPLES.get(app)
+    if name is None:
+        return "."
+    package = Path(__file__).parent.parent
+    for folder in (package / "_examples" / name, package.parent.parent / "examples" / name):
+        if folder.is_dir():
+            return str(folder)
+    raise BadInput(
+        f"the example `{app}` is not installed", place="--app", hint="run it from the repository"
+    )

@@ -1,0 +1,50 @@
+"""`holdfast prove`: holds N requests at a loopback URL or an app, and says whether they held."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import msgspec
+
+from holdfast.cli.context import Options
+from holdfast.cli.options import COUNT, COUNT_OR_ZERO, SECONDS, json_option
+from holdfast.cli.target import UrlProof, prove_url
+from holdfast.cli.up import check_app
+from holdfast.cli.verdict import prove_app
+
+
+@click.command()
+@click.argument("target")
+@click.option("--in-flight", "-n", type=COUNT, required=True, help="Requests to hold at once.")
+@click.option("--idle", type=COUNT_OR_ZERO, default="0", help="Idle keep-alive clients beside.")
+@click.option("--idle-path", default="/", show_default=True, help="What an idle client asks once.")
+@click.option("--hold", "hold_s", type=SECONDS, default=None, help="[30 s, or three mean times]")
+@click.option("--mean-time", type=SECONDS, default=None, help="Mean time of a request.")
+@click.option("--ids", type=COUNT, default="10k", show_default=True, help="Values of {id}.")
+@click.option("--app-dir", type=click.Path(), default=".", help="Folder of an app TARGET.")
+@click.option("--config", type=click.Path(), default=None, help="The app's holdfast.toml.")
+@click.option("--out", type=click.Path(dir_okay=False), default=None, help="Result file (JSON).")
+@json_option
+def prove(target: str, **given: Any) -> int:
+    """Hold N requests at TARGET, and say whether they held.
+
+    TARGET is a loopback URL (`{id}` in it is filled with numbers) or an app, module:attribute,
+    that is sized and started first; its holdfast.toml then says what is asked. A URL of
+    `holdfast up` brings its own count as the third witness; any other has two: the client's and
+    the kernel's.
+
+    \b
+    holdfast prove http://127.0.0.1:8000/items/{id} --in-flight 2k --hold 30s
+    holdfast prove shop:app --app-dir examples/shop -n 5k --mean-time 5s --json
+    """
+    given["mean_time_s"] = given.pop("mean_time")
+    if "://" in target:
+        names = UrlProof.__struct_fields__
+        wanted = {key: value for key, value in given.items() if key in names}
+        return prove_url(UrlProof(target=target, **wanted))
+    check_app(target)
+    names = Options.__struct_fields__
+    wanted = {key: value for key, value in given.items() if key in names}
+    options = msgspec.structs.replace(Options(app=target, **wanted), here=True)
+    return prove_app(options, given["hold_s"], given["out"], as_json=given["as_json"])

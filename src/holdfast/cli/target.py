@@ -1,0 +1,136 @@
+"""Proving a URL: loopback only, with the app's own count where `holdfast up` serves it."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import msgspec
+
+from holdfast.cli import say
+from holdfast.cli.live import live_line
+from holdfast.cli.trial import OPEN_CEILING_S, OPEN_RATE, stop_on_signal
+from holdfast.cli.verdict import HOLD_MEAN_TIMES, finish
+from holdfast.load.plan import LoadPlan, processes_needed
+from holdfast.model.errors import BadInput
+from holdfast.observe.host import read_host
+from holdfast.proof.machine import Machine
+from holdfast.proof.run import Proof, ProofPlan, surplus
+from holdfast.stack.register import FoundStack, find_stack
+
+USUAL_HOLD_S = 30.0
+GRACE_S = 10.0
+
+
+def parse_target(url: str) -> tuple[str, int, str, str]:
+    """(address, port, Host header, path with query) of a loopback http URL; else BadInput."""
+    place = "TARGET"
+    hint = "load goes to this machine only: use http://127.0.0.1:PORT/PATH"
+    try:
+        parts = urlsplit(url)
+        port = parts.port or 80
+    except ValueError as wrong:
+        raise BadInput(f"`{url}` is not a URL: {wrong}", place=place, hint=hint) from None
+    if parts.scheme != "http":
+        raise BadInput(f"`{url}` is not an http URL", place=place, hint=hint)
+    name = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname or ""
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        raise BadInput(f"`{name}` is not a loopback address", place=place, hint=hint) from None
+    if not address.is_loopback or address.version != 4:
+        raise BadInput(f"`{name}` is not an IPv4 loopback address", place=place, hint=hint)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return str(address), port, parts.netloc, path
+
+
+class UrlProof(msgspec.Struct, frozen=True):
+    """What to hold at a URL, as the command line said it."""
+
+    target: str
+    in_flight: int
+    idle: int
+    idle_path: str
+    hold_s: float | None
+    mean_time_s: float | None
+    ids: int
+    out: str | None
+    as_json: bool
+
+    @property
+    def hold_for_s(self) -> float:
+        """As told; three mean times where one is known; else half a minute."""
+        if self.hold_s:
+            return self.hold_s
+        return HOLD_MEAN_TIMES * self.mean_time_s if self.mean_time_s else USUAL_HOLD_S
+
+
+def prove_url(asked: UrlProof) -> int:
+    """Hold N at the URL and judge; the exit code is the verdict's."""
+    started = Machine.read()
+    plan = _proof_plan(asked)
+    stack = find_stack(plan.load.address, plan.load.port)
+    if stack is None and not asked.as_json:
+        say.say("no count from the app: two witnesses, the client's and the kernel's")
+    nonce = "check" if stack is None else "require"
+    load = msgspec.structs.replace(plan.load, nonce=nonce)
+    with live_line(asked.as_json) as on_moment:
+        proof = Proof(
+            msgspec.structs.replace(plan, load=load),
+            in_flight=None if stack is None else stack.gauge.in_flight,
+            groups=_groups(stack),
+            on_moment=on_moment,
+            started=started,
+        )
+        with stop_on_signal(proof.stop):
+            result = proof.run()
+    return finish(result, None, asked.out, as_json=asked.as_json)
+
+
+def _proof_plan(asked: UrlProof) -> ProofPlan:
+    address, port, host, path = parse_target(asked.target)
+    rate = asked.in_flight / asked.mean_time_s if asked.mean_time_s else 0.0
+    clients = asked.in_flight + surplus(asked.in_flight, rate)
+    load = LoadPlan(
+        address=address,
+        port=port,
+        host=host,
+        path=path,
+        ids=asked.ids,
+        clients=clients,
+        idle=asked.idle,
+        idle_path=asked.idle_path,
+        processes=_processes(clients, asked.idle),
+    )
+    return ProofPlan(
+        asked=asked.in_flight,
+        clients=clients,
+        idle=asked.idle,
+        hold_s=asked.hold_for_s,
+        load=load,
+        open_rate=OPEN_RATE,
+        open_ceiling_s=OPEN_CEILING_S,
+        backlog_total=None,
+        mean_time_s=asked.mean_time_s,
+        grace_s=GRACE_S,
+    )
+
+
+def _groups(stack: FoundStack | None) -> Callable[[], dict[str, list[int]]]:
+    def groups() -> dict[str, list[int]]:
+        return {} if stack is None else {"workers": list(stack.worker_pids())}
+
+    return groups
+
+
+def _processes(clients: int, idle: int) -> int:
+    """Generator processes that so many clients need on this host."""
+    host = read_host()
+    files, low, high = (host.get(n) for n in ("nofile_hard", "port_low", "port_high"))
+    nofile = 1024 if files is None else int(files.number)
+    ports = (
+        32_768 if low is None else int(low.number),
+        60_999 if high is None else int(high.number),
+    )
+    return processes_needed(clients, idle, nofile, ports)

@@ -1,0 +1,125 @@
+"""One trial: services, stack, load and proof of a sized path, started and stopped together."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from contextlib import ExitStack
+from types import FrameType
+
+import msgspec
+
+from holdfast.cli import say
+from holdfast.cli.context import Planned
+from holdfast.cli.live import live_line
+from holdfast.cli.services import Services, free_ports
+from holdfast.cli.up import stack_config
+from holdfast.load.plan import LoadPlan
+from holdfast.proof.machine import Machine
+from holdfast.proof.result import Result
+from holdfast.proof.run import Proof, ProofPlan
+from holdfast.stack.process import StackProcess
+from holdfast.stack.warden import Brood
+
+OPEN_RATE = 10_000.0
+"""Clients opened a second at most; less where the server accepts fewer."""
+OPEN_CEILING_S = 400.0
+
+
+class Trial(msgspec.Struct, frozen=True):
+    """What a trial needs besides the plan."""
+
+    planned: Planned
+    asked: int
+    hold_s: float
+    grace_s: float
+    port: int = 0
+    quiet: bool = False
+
+
+def run_trial(trial: Trial) -> Result:
+    """Start everything, hold, let go, stop everything; the verdict is in the result.
+
+    An interrupt at any moment stops it all; what was measured is in the result, if load had begun.
+    """
+    started = Machine.read()
+    with ExitStack() as cleanup:
+        brood = cleanup.enter_context(Brood())
+        services = Services(trial.planned, brood)
+        cleanup.callback(services.stop)
+        services.start()
+        config = stack_config(
+            trial.planned,
+            address="127.0.0.1",
+            port=trial.port or free_ports(1)[0],
+            grace_s=trial.grace_s,
+            env=services.env,
+        )
+        stack = cleanup.enter_context(StackProcess(config))
+        stack.start()
+        stack.wait_until_ready()
+        if not trial.quiet:
+            say.say(f"{config.slots} workers answer on http://{stack.address}:{stack.port}")
+        return _prove(trial, stack, services, started)
+
+
+def _prove(trial: Trial, stack: StackProcess, services: Services, started: Machine) -> Result:
+    planned, demand = trial.planned, trial.planned.demand
+    row = planned.project.demand
+    load = LoadPlan(
+        address=stack.address,
+        port=stack.port,
+        host=f"{stack.address}:{stack.port}",
+        path=row.path,
+        ids=row.ids,
+        clients=demand.in_flight,
+        idle=demand.idle,
+        idle_path=row.idle_path,
+        processes=planned.path.hop("clients").processes,
+        nonce="require",
+    )
+    plan = ProofPlan(
+        asked=trial.asked,
+        clients=demand.in_flight,
+        idle=demand.idle,
+        hold_s=trial.hold_s,
+        load=load,
+        open_rate=OPEN_RATE,
+        open_ceiling_s=OPEN_CEILING_S,
+        backlog_total=None,
+        mean_time_s=planned.mean_time.number,
+        grace_s=trial.grace_s,
+    )
+    with live_line(trial.quiet) as on_moment:
+        proof = Proof(
+            plan,
+            in_flight=stack.gauge.in_flight,
+            groups=lambda: {
+                "workers": [worker.pid for worker in stack.workers()],
+                "services": list(services.pids()),
+                "supervisor": [stack.supervisor_pid],
+            },
+            on_moment=on_moment,
+            started=started,
+        )
+        with stop_on_signal(proof.stop):
+            return proof.run()
+
+
+class stop_on_signal:  # noqa: N801 - reads as a context at its use
+    """SIGINT and SIGTERM call `stop` instead of raising, while the context lasts."""
+
+    def __init__(self, stop: Callable[[], None]) -> None:
+        self._stop = stop
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._on_signal)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._stop()
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]

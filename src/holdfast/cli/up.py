@@ -1,0 +1,84 @@
+"""`holdfast up`: runs an app at the size that its number asks for, until it is stopped."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from holdfast.cli import say, show
+from holdfast.cli.context import Planned, plan_path
+from holdfast.cli.options import SECONDS, app_options, demand_options, json_option
+from holdfast.cli.plan import make_options
+from holdfast.model.errors import BadInput
+from holdfast.stack.config import StackConfig
+from holdfast.stack.supervisor import Supervisor
+
+
+@click.command()
+@click.argument("app")
+@demand_options("2k")
+@app_options
+@click.option("--address", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
+@click.option(
+    "--grace", "grace_s", type=SECONDS, default="30s", help="Time to finish at a stop  [30s]"
+)
+@json_option
+def up(app: str, address: str, port: int, grace_s: float, as_json: bool, **given: object) -> int:
+    """Run an ASGI app sized for a number of requests in flight.
+
+    One listening socket a worker, owned by this process: a worker that crashes is replaced and
+    its waiting connections are not lost. Stops on Ctrl-C or TERM once requests have finished.
+
+    \b
+    holdfast up shop:app --app-dir examples/shop --in-flight 50k
+    holdfast up main:app --port 8080 --in-flight 2k --grace 60s
+    """
+    check_app(app)
+    planned = plan_path(make_options(app, given))
+    config = stack_config(planned, address=address, port=port, grace_s=grace_s)
+    if not as_json:
+        show.show_plan(planned)
+    return Supervisor(config, say.event_line if not as_json else say.event_json).run()
+
+
+def check_app(app: str) -> None:
+    """An app is written module:attribute; anything else is bad input before anything starts."""
+    module, _, attribute = app.partition(":")
+    if not module or not attribute:
+        hint = "write it as `module:attribute`, like `shop:app`"
+        raise BadInput(f"`{app}` names no app", place="APP", hint=hint)
+
+
+def stack_config(
+    planned: Planned,
+    *,
+    address: str,
+    port: int,
+    grace_s: float,
+    env: dict[str, str] | None = None,
+) -> StackConfig:
+    """The stack's part of a plan: what the supervisor must make true."""
+    workers = planned.path.hop("workers")
+    numbers = {value.setting: value.number for value in workers.values}
+    mean_s = f"{planned.mean_time.number:g}"
+    told = {key: text.replace("{mean_s}", mean_s) for key, text in planned.project.env.items()}
+    return StackConfig(
+        app=planned.options.app or planned.project.app,
+        app_dir=planned.options.app_dir,
+        address=address,
+        port=port,
+        slots=workers.processes,
+        backlog=int(numbers["backlog"]),
+        nofile=int(numbers["nofile"]),
+        keep_alive_s=int(numbers["keep_alive_s"]),
+        grace_s=grace_s,
+        in_flight=planned.demand.in_flight,
+        env={**told, **(env or {})},
+    )
+
+
+def python() -> str:
+    """The interpreter that services of a trial are started with."""
+    return sys.executable

@@ -1,0 +1,393 @@
+"""What happens to a client: opening, first requests, odd answers, failures, ends.
+
+State in arrays by descriptor, no object per client. The loop does the common case, WAITING to
+WAITING, by itself and calls here for the rest. Must not know ticks, or how many clients are wanted.
+
+    CONNECTING -> FIRST -> WAITING -> WAITING ...     occupied; FIRST: nothing answered here yet
+         SENDING: a request not wholly written; READING: an answer not wholly read
+    IDLE_CONNECTING -> IDLE_READING -> QUIET          idle
+    any -> FREE -> opened again: at once when the server closed after an answer, else after a pause
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+import random
+import select
+from array import array
+from typing import Final
+
+from holdfast.load import shared
+from holdfast.load.connection import connect, fault_of, is_untaken
+from holdfast.load.histogram import index_of
+from holdfast.load.http import Answer, Garbage, Layout, layout_of, renderer, template_of
+from holdfast.load.judge import fault_in
+from holdfast.load.plan import IDLE_OCTET, OCCUPIED_OCTET, LoadPlan, source_address
+from holdfast.load.shared import Board
+
+FREE, CONNECTING, SENDING, FIRST, WAITING, READING, IDLE_CONNECTING, IDLE_READING, QUIET = range(9)
+IN_FLIGHT_STATES: Final = (FIRST, WAITING, READING)
+UNSENT_STATES: Final = (CONNECTING, SENDING)
+IDLE_STATES: Final = (IDLE_CONNECTING, IDLE_READING, QUIET)
+
+READ_BYTES: Final = 16_384
+ALERT: Final = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+CLOSING: Final = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
+MOST_LAYOUTS: Final = 4_096
+FIRST_PAUSE_NS: Final = 100_000_000
+LONGEST_PAUSE_NS: Final = 3_000_000_000
+"""After a failure a client pauses, twice as long each time, so that a dead server has peace."""
+_MOST_ATTEMPTS: Final = 6
+
+
+class Clients:
+    """The clients of one generator process, and the counts that law 7 adds up."""
+
+    def __init__(self, plan: LoadPlan, index: int, board: Board, poller: select.epoll) -> None:
+        self.plan, self.board, self.poller = plan, board, poller
+        self.state = bytearray()
+        self.attempts = bytearray()
+        self.nonce = array("Q")
+        self.intended_ns = array("q")
+        """When the client's request should have gone; 0: when it went, or as soon as it can."""
+        self.sent_ns = array("q")
+        """When it went; when the connect began, before."""
+        self.layouts: dict[int, Layout] = {}
+        """Heads of good answers, by the answer's whole length."""
+        self.draw = random.Random(f"{plan.seed}/{index}").getrandbits
+        nonce = plan.nonce != "off"
+        self.render = renderer(plan.path, plan.host, plan.ids, nonce)
+        self.template = template_of(plan.path, plan.host, nonce)
+        self.only_nonce = nonce and "{id}" not in plan.path
+        """The template takes the nonce and nothing else."""
+        self._idle_request = renderer(plan.idle_path, plan.host, 1, nonce=False)(0)
+        self._target = (plan.address, plan.port)
+        self._sources = [source_address(o, index) for o in (OCCUPIED_OCTET, IDLE_OCTET)]
+        self._answers: dict[int, Answer] = {}
+        self._unwritten: dict[int, bytes] = {}
+        self._pauses: list[tuple[int, bool, int]] = []
+        self._timeouts_ns = int(plan.connect_timeout_s * 1e9), int(plan.timeout_s * 1e9)
+        self.stopping = False
+        self.kept, self.kept_idle = 0, 0
+        """Clients that are open, opening or pausing."""
+        self.intended = self.sent = self.in_flight = self.answered = self.failed = 0
+        self.unsent = 0
+        """Intended, and given up when the fleet let go."""
+        self.opening = self.connected = self.idle = self.idle_closed = 0
+
+    def open(self, idle: bool, now_ns: int, attempt: int = 0, intended_ns: int = 0) -> None:
+        """Begin to connect one client; its request is intended from now on, or was already."""
+        if not idle and not intended_ns:
+            self.intended += 1
+        try:
+            fd = connect(self._sources[idle], self._target)
+        except OSError as error:
+            self._count_failure(idle, False, fault_of(error, True), now_ns)
+            self._pause(idle, attempt, now_ns)
+            return
+        if fd >= len(self.state):
+            self._grow(fd + 1)
+        self.state[fd] = IDLE_CONNECTING if idle else CONNECTING
+        self.attempts[fd] = attempt
+        self.intended_ns[fd] = intended_ns
+        self.sent_ns[fd] = now_ns
+        self.opening += 1
+        self.poller.register(fd, ALERT)
+
+    def open_new(self, idle: bool, now_ns: int) -> None:
+        """Open a client that was not there before."""
+        if idle:
+            self.kept_idle += 1
+        else:
+            self.kept += 1
+        self.open(idle, now_ns)
+
+    def open_again(self, now_ns: int, most: int) -> None:
+        """Open clients, `most` at once, whose pause is over."""
+        while self._pauses and self._pauses[0][0] <= now_ns and most > 0:
+            _, idle, attempt = heapq.heappop(self._pauses)
+            self.open(idle, now_ns, attempt)
+            most -= 1
+
+    def _grow(self, size: int) -> None:
+        more = max(size, 2 * len(self.state), 1024) - len(self.state)
+        for words in (self.nonce, self.intended_ns, self.sent_ns):
+            words.frombytes(bytes(8 * more))
+        for octets in (self.state, self.attempts):
+            octets.extend(bytes(more))
+
+    def happened(self, fd: int, mask: int, now_ns: int) -> None:
+        """Take up whatever epoll said of a descriptor, in any state."""
+        state = self.state[fd]
+        if state in (CONNECTING, IDLE_CONNECTING):
+            self._connected(fd, now_ns)
+        elif state == SENDING:
+            if mask & CLOSING:
+                self._fail(fd, "reset", "the server closed before it had the whole request", now_ns)
+            else:
+                self._write(fd, self._unwritten.pop(fd), now_ns)
+        elif state != FREE and mask & ~select.EPOLLOUT:
+            data = self._read(fd, now_ns)
+            if data is not None:
+                self.take(fd, data, mask, now_ns)
+
+    def _connected(self, fd: int, now_ns: int) -> None:
+        """The connect came to an end: if well, the first request goes at once."""
+        if self.state[fd] == IDLE_CONNECTING:
+            try:
+                os.write(fd, self._idle_request)
+            except OSError as error:
+                self.lost(fd, error, now_ns)
+                return
+            self.opening -= 1
+            self.state[fd] = IDLE_READING
+            return
+        self.nonce[fd] = number = self.draw(64)
+        self._write(fd, self.render(number), now_ns)
+
+    def _send(self, fd: int, now_ns: int) -> None:
+        """Send the next request on a connection whose last one is answered."""
+        self.intended += 1
+        self.intended_ns[fd] = 0
+        self.nonce[fd] = number = self.draw(64)
+        self._write(fd, self.render(number), now_ns)
+
+    def resume(self, fd: int, request: bytes, written: int, now_ns: int) -> None:
+        """Go on where the loop, after a good answer, could not send all of the next request."""
+        self.intended += 1
+        self.answered += 1
+        self.in_flight -= 1
+        self._write(fd, request[written:], now_ns)
+
+    def _write(self, fd: int, request: bytes, now_ns: int) -> None:
+        state = self.state[fd]
+        try:
+            rest = request[os.write(fd, request) :]
+        except BlockingIOError:
+            rest = request
+        except OSError as error:
+            if state in (CONNECTING, SENDING):
+                self.lost(fd, error, now_ns)
+            else:  # closed between requests
+                self._reconnect(fd, now_ns, now_ns)
+            return
+        if state == CONNECTING:
+            self.opening -= 1
+            self.connected += 1
+        if rest:
+            self._unwritten[fd] = rest
+            self.state[fd] = SENDING
+            return
+        self.sent_ns[fd] = now_ns
+        self.sent += 1
+        self.in_flight += 1
+        self.state[fd] = WAITING if state == WAITING else FIRST
+
+    def _read(self, fd: int, now_ns: int) -> bytes | None:
+        """What is there to read; None when there is nothing, or the connection broke."""
+        try:
+            return os.read(fd, READ_BYTES)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            self.lost(fd, error, now_ns)
+            return None
+
+    def take(self, fd: int, data: bytes, mask: int, now_ns: int) -> None:
+        """Take what was read, and read on while there may be more: an edge is told only once."""
+        more: bytes | None = data
+        while more:
+            if self.state[fd] != QUIET and self._received(fd, more, mask, now_ns):
+                return
+            if len(more) < READ_BYTES and not mask & CLOSING:
+                return
+            more = self._read(fd, now_ns)
+        if more is not None:
+            self._ended(fd, now_ns)
+
+    def _received(self, fd: int, data: bytes, mask: int, now_ns: int) -> bool:
+        """Feed the answer; True when that settled the request, one way or the other."""
+        known = self._answers.pop(fd, None)
+        answer = known or Answer()
+        try:
+            complete = answer.feed(data)
+        except Garbage as error:
+            self._fail(fd, "garbage", f"the answer {error}", now_ns)
+            return True
+        if complete:
+            whole = data if known is None and len(data) < READ_BYTES else None
+            self._complete(fd, answer, bool(mask & CLOSING), whole, now_ns)
+            return True
+        self._answers[fd] = answer
+        if self.state[fd] != IDLE_READING:
+            self.state[fd] = READING
+        return False
+
+    def _complete(
+        self, fd: int, answer: Answer, closing: bool, whole: bytes | None, now_ns: int
+    ) -> None:
+        """Judge a complete answer; the client asks again at once, on a new connection if needed."""
+        closing = closing or not answer.keep_alive
+        if self.state[fd] == IDLE_READING:
+            if closing:
+                self._idle_ended(fd, now_ns)
+            else:
+                self.state[fd] = QUIET
+                self.attempts[fd] = 0
+                self.idle += 1
+            return
+        fault = fault_in(answer, self.plan, self.nonce[fd])
+        if fault is not None:
+            self._fail(fd, *fault, now_ns)
+            return
+        self.in_flight -= 1
+        self.answered += 1
+        self.record(fd, now_ns)
+        self.attempts[fd] = 0
+        self.state[fd] = WAITING
+        if self.stopping:
+            self._drop(fd)
+        elif closing:
+            self.intended += 1
+            self._reconnect(fd, now_ns, now_ns)
+        else:
+            if whole is not None:
+                self._learn(whole, answer.nonce)
+            self._send(fd, now_ns)
+
+    def record(self, fd: int, now_ns: int) -> None:
+        """Count how long the request took that was answered just now."""
+        sent_ns = self.sent_ns[fd]
+        self.board.response[index_of(now_ns - (self.intended_ns[fd] or sent_ns))] += 1
+        self.board.service[index_of(now_ns - sent_ns)] += 1
+
+    def _learn(self, whole: bytes, nonce: bytes | None) -> None:
+        layout = layout_of(whole, nonce)
+        if layout is not None:
+            if len(self.layouts) >= MOST_LAYOUTS:
+                self.layouts.clear()
+            self.layouts[len(whole)] = layout
+
+    def lost(self, fd: int, error: OSError, now_ns: int) -> None:
+        """The connection broke: a request that the server's kernel never took may go once more."""
+        state = self.state[fd]
+        if state == WAITING and is_untaken(fd):
+            self._take_back(fd, now_ns)
+        elif state == QUIET:
+            self._idle_ended(fd, now_ns)
+        else:
+            self._fail(fd, *fault_of(error, state in (CONNECTING, IDLE_CONNECTING)), now_ns)
+
+    def _ended(self, fd: int, now_ns: int) -> None:
+        """The server closed in good order, which may be what ends an answer."""
+        state = self.state[fd]
+        answer = self._answers.pop(fd, None)
+        if state == QUIET:
+            self._idle_ended(fd, now_ns)
+        elif state == WAITING and is_untaken(fd):
+            self._take_back(fd, now_ns)
+        elif answer is not None and answer.close():
+            self._complete(fd, answer, True, None, now_ns)
+        else:
+            where = f"in the answer {answer}" if answer else "before it answered"
+            self._fail(fd, "closed early", f"the server closed {where}", now_ns)
+
+    def _take_back(self, fd: int, now_ns: int) -> None:
+        self.sent -= 1
+        self.in_flight -= 1
+        self._reconnect(fd, self.intended_ns[fd] or self.sent_ns[fd], now_ns)
+
+    def _reconnect(self, fd: int, intended_ns: int, now_ns: int) -> None:
+        """Connect at once for a request that is intended and not sent."""
+        self._drop(fd)
+        if self.stopping:
+            self.unsent += 1
+        else:
+            self.open(False, now_ns, intended_ns=intended_ns)
+
+    def _idle_ended(self, fd: int, now_ns: int) -> None:
+        self.idle_closed += 1
+        self._end(fd, now_ns)
+
+    def _fail(self, fd: int, name: str, text: str, now_ns: int) -> None:
+        state = self.state[fd]
+        sent = state in IN_FLIGHT_STATES
+        if sent:
+            self.in_flight -= 1
+        self._count_failure(state in IDLE_STATES, sent, (name, text), now_ns)
+        self._end(fd, now_ns)
+
+    def _count_failure(self, idle: bool, sent: bool, fault: tuple[str, str], now_ns: int) -> None:
+        """Count a failure; one on the way out counts as sent too, so that law 7 adds up."""
+        name, text = fault
+        if not idle:
+            self.failed += 1
+            self.sent += not sent
+        number = shared.FAULT_NAMES.index(f"idle {name}" if idle else name)
+        self.board.words[shared.FIRST_FAULT + number] += 1
+        self.board.note_first_error(now_ns, f"{'idle client: ' if idle else ''}{name}: {text}")
+
+    def _end(self, fd: int, now_ns: int) -> None:
+        """Close a client that is to come back after a pause."""
+        idle, attempt = self.state[fd] in IDLE_STATES, self.attempts[fd]
+        self._drop(fd)
+        self._pause(idle, attempt, now_ns)
+
+    def _pause(self, idle: bool, attempt: int, now_ns: int) -> None:
+        if not self.stopping:
+            pause_ns = min(FIRST_PAUSE_NS << attempt, LONGEST_PAUSE_NS)
+            again = (now_ns + pause_ns, idle, min(attempt + 1, _MOST_ATTEMPTS))
+            heapq.heappush(self._pauses, again)
+
+    def _drop(self, fd: int) -> None:
+        """Close a client's connection for good."""
+        state = self.state[fd]
+        if state in IDLE_STATES:
+            self.idle -= state == QUIET
+        else:
+            self.connected -= state != CONNECTING
+        self.opening -= state in (CONNECTING, IDLE_CONNECTING)
+        self.state[fd] = FREE
+        self._answers.pop(fd, None)
+        self._unwritten.pop(fd, None)
+        os.close(fd)
+
+    def expire(self, now_ns: int) -> None:
+        """Fail what has waited too long for its connect or its answer."""
+        connect_ns, answer_ns = self._timeouts_ns
+        for fd, state in enumerate(self.state):
+            if state in (CONNECTING, IDLE_CONNECTING):
+                if now_ns - self.sent_ns[fd] > connect_ns:
+                    self._fail(fd, "connect timeout", "the connect was not answered", now_ns)
+            elif state not in (FREE, QUIET) and answer_ns and now_ns - self.sent_ns[fd] > answer_ns:
+                self._fail(fd, "timeout", "the answer did not come in time", now_ns)
+
+    def stop(self) -> None:
+        """Send nothing more; wait only for what is in flight."""
+        if self.stopping:
+            return
+        self.stopping = True
+        self.layouts.clear()
+        self._pauses.clear()
+        for fd, state in enumerate(self.state):
+            if state in UNSENT_STATES:
+                self.unsent += 1
+                self._drop(fd)
+
+    def count_unfinished(self) -> int:
+        """Requests in flight, counted one by one."""
+        return sum(map(self.state.count, IN_FLIGHT_STATES))
+
+    def publish(self) -> None:
+        """Write the counts where the fleet reads them; what can only be larger goes first."""
+        words = self.board.words
+        words[shared.INTENDED] = self.intended
+        words[shared.SENT] = self.sent
+        words[shared.IN_FLIGHT] = self.in_flight
+        words[shared.ANSWERED] = self.answered
+        words[shared.FAILED] = self.failed
+        words[shared.OPENING] = self.opening
+        words[shared.CONNECTED] = self.connected
+        words[shared.IDLE] = self.idle
+        words[shared.IDLE_CLOSED] = self.idle_closed

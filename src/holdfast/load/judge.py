@@ -1,0 +1,24 @@
+"""Whether a complete answer is the one that was asked for: status, length and nonce.
+
+Pure. Must not know how the answer came, or what happens to the client next.
+"""
+
+from __future__ import annotations
+
+from holdfast.load.http import Answer
+from holdfast.load.plan import LoadPlan
+
+
+def fault_in(answer: Answer, plan: LoadPlan, number: int) -> tuple[str, str] | None:
+    """What is wrong with the answer to the request of this nonce: a fault's name, and why."""
+    if answer.status != plan.status:
+        return "bad status", f"the answer's status is {answer.status}, not {plan.status}"
+    if answer.excess:
+        return "bad length", f"{answer.excess} bytes follow the end of the answer"
+    if plan.length is not None and answer.body_length != plan.length:
+        return "bad length", f"the body has {answer.body_length} bytes, not {plan.length}"
+    if answer.nonce is None:
+        return ("bad nonce", "the answer has no nonce") if plan.nonce == "require" else None
+    if plan.nonce != "off" and answer.nonce != b"%016x" % number:
+        return "bad nonce", f"the answer's nonce is {answer.nonce[:32]!r}, not {number:016x}"
+    return None

@@ -1,0 +1,96 @@
+"""What a limit, what it holds, and a finding are. The arithmetic is in `holding`."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Literal
+
+import msgspec
+
+from holdfast.model.path import Spread
+from holdfast.model.values import Place, Value
+
+
+class Act(Enum):
+    """What happens to the next request when a limit is full."""
+
+    LEAVES = "leaves"
+    QUEUES = "queues"
+    REFUSES = "refuses"
+    CLOSES = "closes"
+    RETRIES = "retries"
+    SLOWS = "slows"
+    KILLED = "killed"
+
+
+class Scope(Enum):
+    """What a limit counts for."""
+
+    PROCESS = "process"
+    HOST = "host"
+    FLEET = "fleet"
+
+
+class Full(msgspec.Struct, frozen=True):
+    """When it is full: the act, room to wait in, for how long, and what the client is told."""
+
+    act: Act
+    room: int = 0
+    for_s: float = 0.0
+    told: str = ""
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """What some values allow.
+
+    Each of `scopes` equal scopes has `capacity` units, of which the program takes `own`; a request
+    takes `per_request` and an idle client `per_idle` (nothing when it `yields` its place). `onset`
+    is the part of what is left at which failures begin. For a limit that bounds a rate,
+    `per_request` is unit-seconds a request, and `servers` > 0 makes it a pool whose wait is
+    Erlang C's; 0 makes it a fluid such as the processor. `enforcer` is empty where nobody
+    enforces it.
+    """
+
+    hop: str
+    resource: str
+    scope: Scope
+    scopes: int
+    bounds: Literal["in_flight", "rate"]
+    capacity: float
+    own: float
+    per_request: float
+    per_idle: float
+    yields: bool
+    onset: float
+    spread: Spread
+    full: Full
+    enforcer: str
+    inputs: tuple[Value, ...]
+    formula: str
+    servers: int = 0
+
+
+class Holds(msgspec.Struct, frozen=True, order=True):
+    """`sure`: no failure up to here; `onset`: failures may begin; `best`: most ever answered."""
+
+    sure: int
+    onset: int
+    best: int
+
+
+class Severity(Enum):
+    """How bad a finding is."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """A law broken by a path."""
+
+    code: str
+    severity: Severity
+    places: tuple[Place, ...]
+    message: str
+    hint: str

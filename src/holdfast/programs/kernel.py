@@ -1,0 +1,216 @@
+"""The kernel of one host: what its sysctls, memory and cores hold. No I/O.
+
+Counts what every hop on the host takes: memory, sockets, processor time.
+"""
+
+from __future__ import annotations
+
+import math
+
+from holdfast.model.limit import Act, Full, Limit, Scope
+from holdfast.model.path import Demand, Hop, Host, Path, Spread
+from holdfast.programs.rows import Setting, counted, number
+
+PROCESSOR_SHARE = 0.7
+"""The part of a host's cores that is planned for (design: rate x CPU seconds <= cores x 0.7)."""
+
+SOMAXCONN = Setting(
+    "somaxconn",
+    "connections",
+    4096,
+    "5.4",
+    "kernel",
+    "Cuts the backlog of every listening socket.",
+)
+FILE_MAX = Setting(
+    "file_max", "open files", None, "", "kernel", "Open files of the whole host; ENFILE past it."
+)
+NR_OPEN = Setting(
+    "nr_open", "descriptors", 1_048_576, "2.6", "kernel", "The highest RLIMIT_NOFILE there can be."
+)
+PORT_RANGE = Setting(
+    "ip_local_port_range",
+    "ports",
+    "32768 60999",
+    "3.2",
+    "kernel",
+    "Ports for outgoing connections: so many at once to one (source, destination, port).",
+)
+SYN_BACKLOG = Setting(
+    "tcp_max_syn_backlog",
+    "connections",
+    None,
+    "",
+    "kernel, without SYN cookies",
+    "Half-open connections of a listening socket.",
+)
+CONNTRACK_MAX = Setting(
+    "conntrack_max",
+    "connections",
+    None,
+    "",
+    "kernel, where a rule makes it track",
+    "Connections that the firewall remembers; past it new ones are dropped.",
+)
+ROWS = (SOMAXCONN, FILE_MAX, NR_OPEN, PORT_RANGE, SYN_BACKLOG, CONNTRACK_MAX)
+
+
+def limits(hop: Hop, path: Path, demand: Demand) -> tuple[Limit, ...]:
+    """Accept queues, memory, processor, open files and connection tracking of the hop's host."""
+    host = path.host(hop.host)
+    on_host = tuple(h for h in path.hops if h.host == host.name and h.program != "kernel")
+    found = [_memory(hop, host, on_host, demand), _processor(hop, host, on_host, demand)]
+    found += [_accept_queue(h, host, demand) for h in on_host]
+    found += [_open_files(hop, host, on_host, demand), _conntrack(hop, host, demand)]
+    return tuple(limit for limit in found if limit is not None)
+
+
+def units_at_once(hop: Hop, demand: Demand) -> float:
+    """How many of the hop's units one request in flight holds; clients and workers hold one."""
+    used = demand.uses(hop.name)[0]
+    return used if hop.program == "service" else 1.0
+
+
+def socket_ends(hop: Hop, demand: Demand) -> float:
+    """Socket ends that one request in flight keeps open in the hop's processes."""
+    if hop.program == "holdfast-load":
+        return 1 / demand.streams
+    if hop.program == "service":
+        return units_at_once(hop, demand)
+    dialled = sum(demand.uses(link.to)[0] / link.streams for link in hop.links)
+    return 1 / demand.streams + dialled
+
+
+def memory_parts(hop: Hop, kernel: Hop, demand: Demand) -> tuple[float, float, float]:
+    """Bytes of a hop: (what its processes take with nothing to do, per request, per idle client).
+
+    Both with the kernel's share for the hop's ends of sockets.
+    """
+    end = number(kernel, "socket_end_bytes")
+    shared = number(hop, "shared_descriptors") * end
+    base = (number(hop, "base_bytes") + shared) * hop.processes
+    units = units_at_once(hop, demand)
+    request = number(hop, "request_bytes") * units + socket_ends(hop, demand) * end
+    idle = 0.0 if hop.program == "service" else number(hop, "idle_bytes") + end
+    return base, request, idle
+
+
+def _memory(kernel: Hop, host: Host, on_host: tuple[Hop, ...], demand: Demand) -> Limit | None:
+    available = host.get("memory_available")
+    if available is None or available.value is None:
+        return None
+    parts = [memory_parts(hop, kernel, demand) for hop in on_host]
+    base, request, idle = (sum(column) for column in zip(*parts, strict=True))
+    return counted(
+        kernel.name,
+        "memory",
+        capacity=available.number,
+        own=base,
+        per_request=request,
+        per_idle=idle,
+        full=Full(Act.KILLED, told="out of memory: the kernel kills a process"),
+        enforcer="kernel (OOM killer)",
+        inputs=(available,),
+        formula=f"{base / 2**20:,.0f} MiB base + {request / 1024:.1f} KiB a request "
+        f"+ {idle / 1024:.1f} KiB an idle client",
+    )
+
+
+def _processor(kernel: Hop, host: Host, on_host: tuple[Hop, ...], demand: Demand) -> Limit:
+    cpu_s = sum(
+        number(hop, "request_cpu_s")
+        * (demand.uses(hop.name)[1] / _held_s(hop, demand) if hop.program == "service" else 1.0)
+        for hop in on_host
+    )
+    return Limit(
+        hop=kernel.name,
+        resource="processor",
+        scope=Scope.HOST,
+        scopes=1,
+        bounds="rate",
+        capacity=host.cores,
+        own=0.0,
+        per_request=cpu_s,
+        per_idle=0.0,
+        yields=False,
+        onset=PROCESSOR_SHARE,
+        spread=Spread.ONLY,
+        full=Full(Act.SLOWS, told="answers take longer"),
+        enforcer="kernel (scheduler)",
+        inputs=tuple(v for hop in on_host if (v := hop.get("request_cpu_s")) is not None),
+        formula=f"rate x {cpu_s * 1e6:.0f} us <= {host.cores:g} cores x {PROCESSOR_SHARE}",
+    )
+
+
+def _held_s(hop: Hop, demand: Demand) -> float:
+    """Mean time that one unit of the hop is held: unit-seconds over units, by arrivals."""
+    weighted = [(k.share * u.units, u.held_s) for k in demand.kinds for u in k.uses]
+    named = [
+        (k.share * u.units, u.held_s) for k in demand.kinds for u in k.uses if u.hop == hop.name
+    ] or weighted
+    units = sum(w for w, _ in named)
+    return sum(w * t for w, t in named) / units if units else math.inf
+
+
+def _accept_queue(hop: Hop, host: Host, demand: Demand) -> Limit | None:
+    backlog, cut = hop.get("backlog"), host.get("somaxconn")
+    if backlog is None or backlog.value is None or not demand.burst:
+        return None
+    room = min(backlog.number, cut.number if cut and cut.value is not None else math.inf)
+    return counted(
+        hop.name,
+        "accept queue",
+        capacity=room,
+        per_request=demand.burst / demand.in_flight / demand.streams,
+        scope=Scope.PROCESS,
+        scopes=hop.processes,
+        spread=Spread.HASH if hop.processes > 1 else Spread.ONLY,
+        full=Full(Act.RETRIES, told="SYN dropped: the client tries again after 1 s, 3 s, 7 s"),
+        enforcer="kernel (min of backlog and somaxconn)",
+        inputs=tuple(v for v in (backlog, cut) if v is not None),
+        formula=f"{demand.burst:,} of {demand.in_flight:,} arrive at once, "
+        f"{room:,.0f} wait on each of {hop.processes} sockets",
+    )
+
+
+def _open_files(kernel: Hop, host: Host, on_host: tuple[Hop, ...], demand: Demand) -> Limit | None:
+    most, used = host.get("file_max"), host.get("file_used")
+    if most is None or most.value is None:
+        return None
+    own = (used.number if used and used.value is not None else 0.0) + sum(
+        number(hop, "own_descriptors") * hop.processes for hop in on_host
+    )
+    ends = sum(socket_ends(hop, demand) for hop in on_host)
+    return counted(
+        kernel.name,
+        "open files",
+        capacity=most.number,
+        own=own,
+        per_request=ends,
+        per_idle=float(sum(hop.program != "service" for hop in on_host)),
+        full=Full(Act.REFUSES, told="ENFILE"),
+        enforcer="kernel (fs.file-max)",
+        inputs=tuple(v for v in (most, used) if v is not None),
+        formula=f"{ends:g} a request over the whole host, {own:,.0f} in use",
+    )
+
+
+def _conntrack(kernel: Hop, host: Host, demand: Demand) -> Limit | None:
+    tracks, most, used = (
+        host.get(name) for name in ("conntrack_tracks", "conntrack_max", "conntrack_count")
+    )
+    if tracks is None or not tracks.value or most is None or most.value is None:
+        return None
+    own = used.number if used is not None and used.value is not None else 0.0
+    return counted(
+        kernel.name,
+        "conntrack",
+        capacity=most.number,
+        own=own,
+        per_request=1 / demand.streams + sum(u.units for k in demand.kinds for u in k.uses),
+        per_idle=1.0,
+        full=Full(Act.RETRIES, told="packet dropped: nf_conntrack: table full"),
+        enforcer="kernel (nf_conntrack_max)",
+        inputs=(most,),
+        formula="one entry a connection",
+    )

@@ -1,0 +1,76 @@
+"""A setting is a row: declared once, read by plan, docs and validators. Knows no program."""
+
+from __future__ import annotations
+
+import msgspec
+
+from holdfast.model.limit import Full, Limit, Scope
+from holdfast.model.path import Hop, Spread
+from holdfast.model.values import Scalar, Source, Value
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """One knob of a real program.
+
+    `default` is what the program takes when it is unset (`since` which version); `enforced_by`
+    names who makes it hold, and is empty where nobody does.
+    """
+
+    name: str
+    unit: str
+    default: Scalar | None
+    since: str
+    enforced_by: str
+    doc: str
+
+
+def effective(hop: Hop, row: Setting) -> Value:
+    """The hop's value of a setting, or the program's default with its version as the source."""
+    found = hop.get(row.name)
+    if found is not None and found.value is not None:
+        return found
+    return Value(row.name, row.default, Source.DEFAULT, f"{hop.program} {hop.version or row.since}")
+
+
+def number(values: Hop, setting: str, otherwise: float = 0.0) -> float:
+    """The number of a hop's value, or `otherwise` where it has none."""
+    found = values.get(setting)
+    return otherwise if found is None or found.value is None else found.number
+
+
+def counted(
+    hop: str,
+    resource: str,
+    *,
+    capacity: float,
+    per_request: float,
+    full: Full,
+    enforcer: str,
+    inputs: tuple[Value, ...],
+    formula: str,
+    scope: Scope = Scope.HOST,
+    scopes: int = 1,
+    own: float = 0.0,
+    per_idle: float = 0.0,
+    onset: float = 1.0,
+    spread: Spread = Spread.ONLY,
+) -> Limit:
+    """A limit that counts requests in flight; see `Limit` for the parts."""
+    return Limit(
+        hop=hop,
+        resource=resource,
+        scope=scope,
+        scopes=scopes,
+        bounds="in_flight",
+        capacity=capacity,
+        own=own,
+        per_request=per_request,
+        per_idle=per_idle,
+        yields=False,
+        onset=onset,
+        spread=spread,
+        full=full,
+        enforcer=enforcer,
+        inputs=inputs,
+        formula=formula,
+    )

@@ -1,0 +1,1 @@
+"""Joins three witnesses of what is in flight, judges, and writes the result."""

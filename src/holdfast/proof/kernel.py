@@ -1,0 +1,219 @@
+"""The kernel's own count: a port's established sockets and accept queues; counters of trouble.
+
+Asks inet_diag and /proc/net. Must not know clients, apps or verdicts, and needs no privilege.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from holdfast.load.plan import IDLE_OCTET
+from holdfast.model.errors import HoldfastError
+
+# linux/netlink.h, linux/sock_diag.h, linux/inet_diag.h
+_NETLINK_SOCK_DIAG: Final = 4
+_SOCK_DIAG_BY_FAMILY: Final = 20
+_NLMSG_ERROR, _NLMSG_DONE = 2, 3
+_NLM_F_DUMP_REQUEST: Final = 0x301
+_HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence, port
+_REQUEST = struct.Struct("=BBBxI2H2I")  # inet_diag_req_v2 as far as the first word of the source
+_REQUEST_BYTES: Final = 56
+_DONE_BYTES: Final = 20  # a header and a status
+_MESSAGE_BYTES: Final = 72
+_QUEUES = struct.Struct("=II")  # idiag_rqueue, idiag_wqueue
+_QUEUES_AT: Final = 56
+_PEER_AT: Final = 24
+_ESTABLISHED, _LISTEN = 1 << 1, 1 << 10
+
+_READ_BYTES: Final = 1 << 17
+_PATIENCE_S: Final = 10.0
+
+_COUNTERS: Final = {
+    "/proc/net/netstat": (
+        *("ListenOverflows", "ListenDrops", "TCPReqQFullDrop", "TCPReqQFullDoCookies"),
+        *("TCPTimeouts", "TCPSynRetrans", "TCPRetransFail", "TCPBacklogDrop", "TCPRcvQDrop"),
+        *("TCPAbortOnMemory", "TCPAbortOnTimeout", "TCPMemoryPressures", "PruneCalled"),
+        *("TCPTimeWaitOverflow",),
+    ),
+    "/proc/net/snmp": ("AttemptFails", "EstabResets", "RetransSegs"),
+}
+SOFTNET_DROPS: Final = "softnet_drops"
+"""Packets that the machine itself dropped because its input queue was full."""
+
+
+class Established(msgspec.Struct, frozen=True):
+    """Established server ends of a port, by who is at the other end."""
+
+    occupied: int
+    idle: int
+
+
+class Queue(msgspec.Struct, frozen=True):
+    """Connections that wait to be accepted, over all listening sockets, and the room for them."""
+
+    queued: int
+    backlog: int
+    sockets: int
+
+
+class PortWitness:
+    """Reads what the kernel knows of one local TCP port, in this network namespace.
+
+    Raises HoldfastError at the first read where the kernel or a sandbox offers no inet_diag.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._sequence = 0
+        try:
+            self._socket = socket.socket(
+                socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_SOCK_DIAG
+            )
+        except OSError as error:
+            raise _refused(error) from error
+        self._socket.settimeout(_PATIENCE_S)
+
+    def established(self) -> Established:
+        """Count sockets whose local port is ours: one end of each connection.
+
+        A peer whose second octet is IDLE_OCTET is an idle client. Linear: the kernel walks its
+        table of connections, and the answer is parsed by slices, not a socket at a time.
+        """
+        total = idle = 0
+        # An IPv4 peer lies in the first word of its field, an IPv4-mapped one in the last.
+        for family, octet_at in ((socket.AF_INET, 1), (socket.AF_INET6, 13)):
+            for data in self._dump(family, _ESTABLISHED):
+                counted = count_messages(data, _PEER_AT + octet_at, IDLE_OCTET)
+                total, idle = total + counted[0], idle + counted[1]
+        return Established(total - idle, idle)
+
+    def queue(self) -> Queue:
+        """Sum the accept queues of the sockets that listen on the port; costs microseconds."""
+        queued = backlog = sockets = 0
+        for family in (socket.AF_INET, socket.AF_INET6):
+            for data in self._dump(family, _LISTEN):
+                for start, _ in messages(data):
+                    waiting, room = _QUEUES.unpack_from(data, start + _QUEUES_AT)
+                    queued, backlog, sockets = queued + waiting, backlog + room, sockets + 1
+        return Queue(queued, backlog, sockets)
+
+    def close(self) -> None:
+        """Close the netlink socket."""
+        self._socket.close()
+
+    def _dump(self, family: int, states: int) -> Iterator[bytes]:
+        """Yield buffers of messages; the kernel itself drops those of another local port."""
+        self._sequence += 1
+        port = socket.htons(self._port)
+        body = _REQUEST.pack(family, socket.IPPROTO_TCP, 0, states, port, 0, 0, 0)
+        body = body.ljust(_REQUEST_BYTES, b"\0")
+        length = _HEADER.size + len(body)
+        header = _HEADER.pack(length, _SOCK_DIAG_BY_FAMILY, _NLM_F_DUMP_REQUEST, self._sequence, 0)
+        try:
+            self._socket.send(header + body)
+            while True:
+                data = self._socket.recv(_READ_BYTES)
+                _, kind, _, sequence, _ = _HEADER.unpack_from(data)
+                if sequence != self._sequence:
+                    continue  # what is left of a dump that was not read to its end
+                if kind == _NLMSG_DONE:
+                    return
+                if kind == _NLMSG_ERROR:
+                    number = -struct.unpack_from("=i", data, _HEADER.size)[0]
+                    if number == errno.ENOENT and family == socket.AF_INET6:
+                        return  # a kernel without IPv6
+                    raise OSError(number, os.strerror(number))
+                sockets, is_last = without_end(data, self._sequence)
+                yield sockets
+                if is_last:
+                    return
+        except OSError as error:
+            raise _refused(error) from error
+
+
+def messages(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield where each socket's record starts and how long it is, one by one."""
+    at = 0
+    while at + _HEADER.size + _MESSAGE_BYTES <= len(data):
+        length, kind, *_ = _HEADER.unpack_from(data, at)
+        if kind != _SOCK_DIAG_BY_FAMILY:
+            return
+        yield at + _HEADER.size, length - _HEADER.size
+        at += (length + 3) & ~3
+
+
+def without_end(data: bytes, sequence: int) -> tuple[bytes, bool]:
+    """The messages of one read without the dump's end, and whether that stood behind them.
+
+    Kernels may send the end by itself or behind the last sockets.
+    """
+    at = len(data) - _DONE_BYTES
+    if at > 0:
+        length, kind, _, number, _ = _HEADER.unpack_from(data, at)
+        if (length, kind, number) == (_DONE_BYTES, _NLMSG_DONE, sequence):
+            return data[:at], True
+    return data, False
+
+
+def count_messages(data: bytes, at: int, wanted: int) -> tuple[int, int]:
+    """Count the messages of one netlink read, and those whose byte `at` of the record is `wanted`.
+
+    Messages of one dump nearly always have one size: then two slices do it. Where the sizes
+    differ, they are walked one by one.
+    """
+    size = (struct.unpack_from("=I", data)[0] + 3) & ~3
+    count, rest = divmod(len(data), size)
+    if rest == 0 and size < 1 << 16:
+        low, high = size & 0xFF, size >> 8
+        same_low, same_high = data[0::size].count(low), data[1::size].count(high)
+        if same_low == same_high == count == data[4::size].count(_SOCK_DIAG_BY_FAMILY):
+            return count, data[_HEADER.size + at :: size].count(wanted)
+    starts = [start for start, _ in messages(data)]
+    return len(starts), sum(data[start + at] == wanted for start in starts)
+
+
+def read_counters() -> dict[str, int]:
+    """The whole machine's counters of refused, dropped and retried packets; missing ones left out.
+
+    From /proc/net/netstat, /proc/net/snmp, /proc/net/softnet_stat (second column), /proc/vmstat.
+    """
+    found: dict[str, int] = {}
+    for path, wanted in _COUNTERS.items():
+        lines = _lines(path)
+        for names, values in zip(lines[0::2], lines[1::2], strict=False):
+            pairs = dict(zip(names.split()[1:], values.split()[1:], strict=False))
+            found.update({name: int(pairs[name]) for name in wanted if name in pairs})
+    found[SOFTNET_DROPS] = sum(int(row.split()[1], 16) for row in _lines("/proc/net/softnet_stat"))
+    for line in _lines("/proc/vmstat"):
+        if line.startswith("oom_kill "):
+            found["oom_kill"] = int(line.split()[1])
+    return found
+
+
+def moved(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
+    """The counters that grew, and by how much."""
+    grown = {name: count - before.get(name, 0) for name, count in after.items()}
+    return {name: count for name, count in grown.items() if count > 0}
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        with open(path, encoding="ascii") as file:
+            return file.read().splitlines()
+    except OSError:
+        return []
+
+
+def _refused(error: OSError) -> HoldfastError:
+    return HoldfastError(
+        f"the kernel does not say which sockets are open: {error.strerror or error}",
+        place="inet_diag (NETLINK_SOCK_DIAG)",
+        hint="load the module tcp_diag, or allow AF_NETLINK in the sandbox",
+    )

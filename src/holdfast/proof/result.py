@@ -1,0 +1,243 @@
+"""What a proof leaves behind: one versioned record, and its file. Reading it is others' work.
+
+Decides the file's form and that it is written whole or not at all; must not know how it came about.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import tempfile
+from typing import Final
+
+import msgspec
+
+from holdfast.model.errors import BadInput, HoldfastError
+from holdfast.model.units import format_bytes
+from holdfast.proof.moment import Series
+from holdfast.proof.verdict import Verdict
+
+VERSION: Final = 1
+"""Of the file's form; one more whenever a reader of the old form would misread the new."""
+EXIT_CODES: Final[dict[Verdict, int]] = {"held": 0, "not held": 1, "void": 3}
+
+
+class Least(msgspec.Struct, frozen=True):
+    """The smallest count of each witness over the hold; None where a witness is missing."""
+
+    client: int
+    app: int | None
+    kernel: int | None
+
+
+class Totals(msgspec.Struct, frozen=True):
+    """Every request: intended = sent + unsent, sent = answered + failed + unfinished."""
+
+    intended: int
+    sent: int
+    unsent: int
+    answered: int
+    failed: int
+    unfinished: int
+
+
+class Spread(msgspec.Struct, frozen=True):
+    """Percentiles in milliseconds."""
+
+    p50: float
+    p90: float
+    p99: float
+    p999: float
+    max: float
+
+
+class Memory(msgspec.Struct, frozen=True):
+    """Where the growth of used memory lies, in bytes, at the moment when it was largest.
+
+    `other` is the rest of the whole machine's growth, of which `groups` names what named groups of
+    processes hold. `reclaimable` is slab that grew beside all this: the system counts it as
+    available, though what open sockets hold of it is not. `bytes_per_request` is the workers'
+    growth under load over requests in flight.
+    """
+
+    workers: int
+    generator: int
+    kernel: int
+    other: int
+    reclaimable: int
+    bytes_per_request: float
+    groups: dict[str, int]
+
+
+class Cpu(msgspec.Struct, frozen=True):
+    """Processor use over the hold: `busy` of all cores (0 to 1), and seconds by group."""
+
+    busy: float
+    generator_s: float
+    workers_s: float
+    groups_s: dict[str, float]
+
+
+class About(msgspec.Struct, frozen=True):
+    """The machine and the versions."""
+
+    cores: float
+    memory_bytes: int
+    kernel: str
+    python: str
+    holdfast: str
+    cpu_model: str
+
+
+class Histograms(msgspec.Struct, frozen=True):
+    """Filled buckets only, {index: count}, so that results can be merged."""
+
+    response: dict[int, int]
+    service: dict[int, int]
+    lag: dict[int, int]
+
+
+class Result(msgspec.Struct, frozen=True):
+    """A proof's result. Counts are requests, times seconds, sizes bytes, unless the name says more.
+
+    `held` is the smallest witness over the hold (`held_by` says which), or what was reached where
+    no hold began; `rate` is answers a second over the hold; `memory_bytes` the largest growth of
+    used memory of the whole machine over it. `counters` are the machine's that moved.
+    """
+
+    version: int
+    verdict: Verdict
+    reasons: list[str]
+    notes: list[str]
+    asked: int
+    held: int
+    held_by: str
+    failed: int
+    unfinished: int
+    answered: int
+    hold_s: float
+    memory_bytes: int
+    rate: float
+    opened_s: float
+    idle: int
+    witnesses: Least
+    errors: dict[str, int]
+    first_error: str | None
+    counters: dict[str, int]
+    totals: Totals
+    response_ms: Spread
+    service_ms: Spread
+    lag_ms: Spread
+    memory: Memory
+    cpu: Cpu
+    series: Series
+    machine: About
+    started_at: str
+    histograms: Histograms
+
+    @property
+    def exit_code(self) -> int:
+        """0 held, 1 not held, 3 void."""
+        return EXIT_CODES[self.verdict]
+
+
+class _Version(msgspec.Struct):
+    version: int
+
+
+def encode(result: Result) -> bytes:
+    """The result as JSON text, ending in a newline."""
+    return msgspec.json.encode(result) + b"\n"
+
+
+def write_result(result: Result, path: str) -> None:
+    """Write the result to `path`, whole or not at all; a file that is there stays until then.
+
+    Raises HoldfastError (place: the path) where the disk is full or the place is not writable.
+    """
+    text = encode(result)
+    path = os.path.realpath(path)
+    try:
+        if _is_special(path):
+            with open(path, "wb") as file:
+                file.write(text)
+        else:
+            _replace(path, text)
+    except OSError as error:
+        hint = f"{format_bytes(len(text))} are needed; make room, or name another file"
+        raise _unwritten(error, path, hint) from error
+
+
+def check_place(path: str) -> None:
+    """Raise HoldfastError now where `write_result` could not write `path` at the end."""
+    path = os.path.realpath(path)
+    try:
+        if os.path.isdir(path):
+            raise IsADirectoryError(0, "it is a folder")
+        if not _is_special(path):
+            os.unlink(_temporary(path, b""))
+    except OSError as error:
+        raise _unwritten(error, path, "name a file in a folder that you can write") from error
+
+
+def read_result(path: str) -> Result:
+    """Read a result. Raises BadInput for no file, no result, or one of another version."""
+    try:
+        with open(path, "rb") as file:
+            text = file.read()
+    except OSError as error:
+        raise BadInput(f"no result can be read: {error.strerror}", place=path) from error
+    try:
+        version = msgspec.json.decode(text, type=_Version).version
+        if version == VERSION:
+            return msgspec.json.decode(text, type=Result)
+    except msgspec.DecodeError as error:
+        raise BadInput(f"this is not a result: {error}", place=path) from error
+    hint = "read it with the release that wrote it, or run the proof again"
+    raise BadInput(f"a result of version {version}, {VERSION} is known", place=path, hint=hint)
+
+
+def _replace(path: str, text: bytes) -> None:
+    temporary = _temporary(path, text)
+    try:
+        os.replace(temporary, path)
+    except OSError:
+        os.unlink(temporary)
+        raise
+
+
+def _temporary(path: str, text: bytes) -> str:
+    """A file beside `path` with the text safely in it; none is left behind when that fails."""
+    folder, name = os.path.split(path)
+    handle, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
+    try:
+        with open(handle, "wb") as file:
+            os.fchmod(handle, 0o666 & ~_umask())
+            file.write(text)
+            file.flush()
+            os.fsync(handle)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    return temporary
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _is_special(path: str) -> bool:
+    """Whether it is there and not a plain file, such as /dev/null or a pipe: never replaced."""
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def _unwritten(error: OSError, path: str, hint: str) -> HoldfastError:
+    fault = f"the result cannot be written: {error.strerror or error}"
+    return HoldfastError(fault, place=path, hint=hint)

@@ -1,0 +1,122 @@
+"""Looks at a run: the three witnesses back to back, then the machine and the processes.
+
+Decides when and in which order things are read. Must not know what is wanted of them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from holdfast.load.counts import FleetSample
+from holdfast.load.fleet import Fleet
+from holdfast.model.errors import HoldfastError
+from holdfast.proof.kernel import PortWitness, Queue
+from holdfast.proof.machine import Groups, Machine, Used
+from holdfast.proof.moment import Moment, Phase, Witnesses
+
+KERNEL_SHARE: Final = 0.1
+"""Counting sockets takes at most this part of a core; for a million of them that is less often
+than each second, and the kernel's count is None in between."""
+GENERATOR: Final = "generator"
+WORKERS: Final = "workers"
+
+
+class Sighting(msgspec.Struct, frozen=True):
+    """One look: the moment as it is shown, and all that it was made of."""
+
+    moment: Moment
+    sample: FleetSample
+    machine: Machine
+    used: dict[str, Used]
+
+
+class Watch:
+    """Looks when it is told to, and remembers what it needs for differences."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        *,
+        port: int,
+        in_flight: Callable[[], int] | None,
+        groups: Callable[[], Mapping[str, Sequence[int]]],
+        before: Machine,
+    ) -> None:
+        self._fleet, self._in_flight, self._groups = fleet, in_flight, groups
+        self._before = self._machine = before
+        self._start_s = self._answered_s = time.monotonic()
+        self._answered = 0
+        self._lag_s_max = 0.0
+        self._kernel_due_s = 0.0
+        self._users = Groups()
+        self.kernel_refused: HoldfastError | None = None
+        self._port: PortWitness | None = None
+        try:
+            self._port = PortWitness(port)
+            self._port.queue()
+        except HoldfastError as error:
+            self.close()
+            self.kernel_refused = error
+
+    def sample(self) -> FleetSample:
+        """The generator's counts now; cheap, any time."""
+        sample = self._fleet.read()
+        self._lag_s_max = max(self._lag_s_max, sample.lag_s_max)
+        return sample
+
+    def queue(self) -> Queue | None:
+        """The server's accept queues now; None where the kernel does not say."""
+        return None if self._port is None else self._port.queue()
+
+    def users(self) -> dict[str, Used]:
+        """What each group of processes uses now."""
+        return self._users.read({**self._groups(), GENERATOR: self._fleet.pids})
+
+    def look(self, phase: Phase, *, is_last: bool = False) -> Sighting:
+        """One whole look. Each witness is asked for itself; none is derived from another.
+
+        The kernel is asked unless that would be too often; `is_last`: whatever it costs.
+        """
+        sample = self.sample()
+        app = None if self._in_flight is None else self._in_flight()
+        kernel, kernel_idle = self._kernel(is_last)
+        queue = self.queue()
+        machine, used = Machine.read(), self.users()
+        at_s = round(sample.at_s - self._start_s, 6)
+        passed_s = sample.at_s - self._answered_s
+        moment = Moment(
+            phase=phase,
+            at_s=at_s,
+            witnesses=Witnesses(at_s, sample.in_flight, app, kernel),
+            rate=(sample.answered - self._answered) / passed_s if passed_s > 0 else 0.0,
+            answered=sample.answered,
+            failed=sample.failed,
+            idle=sample.idle if kernel_idle is None else min(sample.idle, kernel_idle),
+            opening=sample.opening,
+            queued=queue.queued if queue else 0,
+            memory_bytes=machine.growth_bytes(self._before),
+            lag_s_max=self._lag_s_max,
+            cpu_busy=machine.busy(self._machine),
+        )
+        self._machine, self._lag_s_max = machine, 0.0
+        self._answered, self._answered_s = sample.answered, sample.at_s
+        return Sighting(moment, sample, machine, used)
+
+    def close(self) -> None:
+        """Give back the kernel's socket."""
+        if self._port is not None:
+            self._port.close()
+            self._port = None
+
+    def _kernel(self, is_last: bool) -> tuple[int | None, int | None]:
+        """Occupied and idle connections, unless it is too soon to count again."""
+        now_s, used_s = time.monotonic(), time.thread_time()
+        if self._port is None or (now_s < self._kernel_due_s and not is_last):
+            return None, None
+        seen = self._port.established()
+        self._kernel_due_s = now_s + (time.thread_time() - used_s) / KERNEL_SHARE
+        return seen.occupied, seen.idle

@@ -1,0 +1,39 @@
+"""The supervisor as a child process: takes its config from a socket, and reports over it.
+
+One argument: the socket's descriptor. Ends with the supervisor's exit code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sys
+
+import msgspec
+
+from holdfast.model.errors import HoldfastError
+from holdfast.stack.config import Failed, Report, StackConfig
+from holdfast.stack.supervisor import Supervisor
+
+
+def main(fd: int) -> int:
+    """Run the stack that the first line from the socket describes."""
+    os.set_inheritable(fd, False)
+    channel = socket.socket(fileno=fd)
+
+    def report(message: Report) -> None:
+        with contextlib.suppress(OSError):
+            channel.sendall(msgspec.json.encode(message) + b"\n")
+
+    with channel.makefile("rb") as lines:
+        config = msgspec.json.decode(lines.readline(), type=StackConfig)
+    try:
+        return Supervisor(config, report, lifeline=channel).run()
+    except HoldfastError as error:
+        report(Failed(error.fault, error.place, error.hint, error.exit_code))
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1])))

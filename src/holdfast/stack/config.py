@@ -1,0 +1,84 @@
+"""What a stack is asked to be, and what it reports: records that travel as JSON. No behaviour."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Kind = Literal["started", "ready", "draining", "died", "backoff", "cut", "stopped"]
+
+
+class StackConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What to run, and how large.
+
+    `app` is `module:attribute`, imported with `app_dir` first on the path; `port` 0 takes a free
+    one below the ephemeral range. Each of `slots` workers listens with `backlog` and needs
+    `nofile` descriptors. A worker has `start_s` seconds to become ready and `grace_s` to finish
+    what it holds when it stops. `run_dir` holds logs and sockets; empty, it is private and removed.
+    """
+
+    app: str
+    app_dir: str
+    address: str = "127.0.0.1"
+    port: int = 0
+    slots: int = 1
+    backlog: int = 2048
+    nofile: int = 1024
+    keep_alive_s: int = 75
+    grace_s: float = 30.0
+    start_s: float = 30.0
+    in_flight: int = 0
+    env: dict[str, str] = {}
+    run_dir: str = ""
+
+
+class Event(msgspec.Struct, frozen=True, tag="event", omit_defaults=True):
+    """Something that happened to a worker at `at_s` (monotonic clock, the same in every process).
+
+    `in_flight` is what was lost inside a worker that died, or cut off in one that stopped;
+    `status` an exit status, negative for a signal; `delay_s` the wait of a backoff; `text` the last
+    output of one that died.
+    """
+
+    kind: Kind
+    at_s: float
+    slot: int
+    generation: int
+    pid: int = 0
+    status: int | None = None
+    in_flight: int = 0
+    delay_s: float = 0.0
+    text: str = ""
+
+
+class Serving(msgspec.Struct, frozen=True, tag="serving"):
+    """Every slot answers for the first time. `backlog` is what the kernel grants each socket."""
+
+    address: str
+    port: int
+    gauge: str
+    run_dir: str
+    backlog: int
+
+
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    """The stack could not start or go on: a HoldfastError, to be raised where it was asked for."""
+
+    fault: str
+    place: str | None
+    hint: str | None
+    exit_code: int
+
+
+Report = Event | Serving | Failed
+
+
+class WorkerState(msgspec.Struct, frozen=True):
+    """One slot as last reported: `age_s` since its worker was started, `state` a policy State."""
+
+    slot: int
+    generation: int
+    pid: int
+    state: str
+    age_s: float

@@ -1,0 +1,159 @@
+"""One live worker as its supervisor holds it: process, control socket, probe. Decides nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from typing import Any
+
+from holdfast import wire
+from holdfast.stack.config import StackConfig
+from holdfast.stack.run_dir import RunDir, tail
+from holdfast.stack.warden import Brood
+
+_ASK = b"GET / HTTP/1.1\r\nhost: worker\r\nconnection: close\r\n\r\n"
+
+
+class Worker:
+    """Starts one generation of a slot's worker on `listener`, and talks with it."""
+
+    def __init__(
+        self,
+        config: StackConfig,
+        run_dir: RunDir,
+        brood: Brood,
+        listener: socket.socket,
+        slot: int,
+        generation: int,
+    ) -> None:
+        self.slot = slot
+        self.generation = generation
+        self.failed: dict[str, Any] | None = None
+        """What the worker said of why it cannot serve."""
+        self.has_cut = False
+        self._probe_path = run_dir.probe(slot, generation)
+        self._log = run_dir.log(slot)
+        self._buffer = self._answer = b""
+        self.probe: socket.socket | None = None
+        self.control, theirs = socket.socketpair()
+        log = os.open(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self._log_start = os.fstat(log).st_size
+        try:
+            self._process = self._spawn(config, run_dir, brood, listener, theirs, log)
+        except BaseException:
+            self.control.close()
+            raise
+        finally:
+            theirs.close()
+            os.close(log)
+        self.pid = self._process.pid
+        self.pidfd = os.pidfd_open(self.pid)
+        self.control.setblocking(False)
+
+    def _spawn(
+        self,
+        config: StackConfig,
+        run_dir: RunDir,
+        brood: Brood,
+        listener: socket.socket,
+        control: socket.socket,
+        log: int,
+    ) -> subprocess.Popen[bytes]:
+        own = {
+            wire.ENV_APP: config.app,
+            wire.ENV_APP_DIR: os.path.abspath(config.app_dir),
+            wire.ENV_SLOT: self.slot,
+            wire.ENV_GENERATION: self.generation,
+            wire.ENV_LISTEN_FD: listener.fileno(),
+            wire.ENV_PROBE_PATH: self._probe_path,
+            wire.ENV_CONTROL_FD: control.fileno(),
+            wire.ENV_GAUGE: run_dir.gauge,
+            wire.ENV_GAUGE_ROW: self.slot,
+            wire.ENV_KEEP_ALIVE_S: config.keep_alive_s,
+            wire.ENV_BACKLOG: config.backlog,
+            wire.ENV_GRACE_S: config.grace_s,
+            wire.ENV_IN_FLIGHT: config.in_flight,
+            wire.ENV_WORKERS: config.slots,
+        }
+        env = {**os.environ, **config.env, **{name: str(value) for name, value in own.items()}}
+        if env.get("PYTHONPATH"):  # relative parts mean our folder, and the worker has another
+            parts = env["PYTHONPATH"].split(os.pathsep)
+            env["PYTHONPATH"] = os.pathsep.join(os.path.abspath(part) for part in parts)
+        return brood.spawn(
+            [sys.executable, "-P", "-m", "holdfast.worker"],
+            cwd=config.app_dir,
+            env=env,
+            pass_fds=(listener.fileno(), control.fileno()),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+
+    def hear(self) -> list[dict[str, Any]] | None:
+        """The messages that have arrived; None when there will be no more."""
+        try:
+            data = self.control.recv(65_536)
+        except BlockingIOError:
+            return []
+        except OSError:
+            return None
+        messages, self._buffer = wire.decode(self._buffer + data)
+        return messages if data else None
+
+    def ask(self) -> bool:
+        """Send a request to the worker's private socket; False when nobody listens there."""
+        self.probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        try:
+            self.probe.connect(self._probe_path)
+            self.probe.sendall(_ASK)
+        except OSError:
+            return False
+        return True
+
+    def has_answered(self) -> bool | None:
+        """Whether this very worker has answered with 200; None while the answer is on its way."""
+        assert self.probe is not None
+        try:
+            data = self.probe.recv(65_536)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return False
+        self._answer += data
+        if data:
+            return None
+        head, _, body = self._answer.partition(b"\r\n\r\n")
+        return head.startswith(b"HTTP/1.1 200 ") and json.loads(body).get("pid") == self.pid
+
+    def drain(self) -> None:
+        """Ask it to finish what it holds and to end."""
+        with contextlib.suppress(OSError):
+            self.control.send(wire.encode({"type": wire.DRAIN}))
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal; the descriptor cannot mean a stranger."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.pidfd, number)
+
+    def reap(self) -> int:
+        """Its exit status, negative for a signal, once it has died; its socket is removed."""
+        status = self._process.wait()
+        with contextlib.suppress(OSError):
+            os.unlink(self._probe_path)
+        return status
+
+    def last_output(self) -> str:
+        """The last lines that this generation printed."""
+        return tail(self._log, self._log_start)
+
+    def close(self) -> None:
+        """Let go of its descriptors."""
+        os.close(self.pidfd)
+        self.control.close()
+        if self.probe is not None:
+            self.probe.close()

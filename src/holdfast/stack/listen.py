@@ -1,0 +1,147 @@
+"""The listening sockets of a stack: one per slot on one port, and never on somebody else's.
+
+Decides how a port is taken; knows nothing of the workers that will accept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import ipaddress
+import random
+import socket
+import struct
+from collections.abc import Iterator
+from typing import Final
+
+from holdfast.model.errors import BadInput, HoldfastError
+from holdfast.stack.holder import holder_of
+
+LOWEST_FREE_PORT: Final = 10_240
+_SO_ATTACH_FILTER: Final = 26
+
+
+class Listening:
+    """`slots` sockets that listen on one `port`, held open so that their queues outlive workers.
+
+    The first one binds and listens alone, which the kernel grants to one program only, and joins
+    SO_REUSEPORT after that; so two stacks cannot share a port, and there is no moment between a
+    test and the deed. Port 0 takes a free one below the ephemeral range. Raises BadInput.
+    """
+
+    def __init__(self, address: str, port: int, slots: int, backlog: int) -> None:
+        try:
+            parsed = ipaddress.ip_address(address)
+        except ValueError:
+            hint = "write it as a number, like `127.0.0.1`"
+            raise BadInput(f"`{address}` is not an address", hint=hint) from None
+        if not 0 <= port <= 65_535:
+            raise BadInput(f"{port} is not a port", hint="use 1 to 65535, or 0 for a free one")
+        self.address = address
+        self._family = socket.AF_INET if parsed.version == 4 else socket.AF_INET6
+        self.sockets: list[socket.socket] = []
+        try:
+            self.sockets.append(self._first(port, backlog))
+            self.port: int = self.sockets[0].getsockname()[1]
+            self.sockets.extend(self._further(backlog) for _ in range(slots - 1))
+        except OSError as error:
+            self.close()
+            raise _refused(error, address, port or getattr(self, "port", 0)) from error
+        self.backlog = min(backlog, _number("/proc/sys/net/core/somaxconn", 4096))
+
+    def let_go(self) -> None:
+        """Take no new connection, and leave those that the kernel has taken to the workers.
+
+        Without this a connection made just before the last copy is closed would be reset. A client
+        that connects now tries again a second later, and is refused.
+        """
+        for listener in self.sockets:
+            with contextlib.suppress(OSError):
+                _drop_first_packets(listener)
+        self.close()
+
+    def close(self) -> None:
+        """Close our copies; connections that wait are reset once no worker has one either."""
+        for listener in self.sockets:
+            listener.close()
+
+    def _first(self, port: int, backlog: int) -> socket.socket:
+        for candidate in (port,) if port else _free_ports():
+            listener = self._unbound()
+            try:
+                listener.bind((self.address, candidate))
+                listener.listen(backlog)
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            except OSError as error:
+                listener.close()
+                if port or error.errno != errno.EADDRINUSE:
+                    raise
+            else:
+                return listener
+        hint = "name a port, or stop a program that holds one"
+        raise BadInput("no port below the ephemeral range is free", hint=hint)
+
+    def _further(self, backlog: int) -> socket.socket:
+        listener = self._unbound()
+        with contextlib.ExitStack() as undo:
+            undo.callback(listener.close)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            listener.bind((self.address, self.port))
+            listener.listen(backlog)
+            undo.pop_all()
+        return listener
+
+    def _unbound(self) -> socket.socket:
+        listener = socket.socket(self._family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        return listener
+
+
+def _free_ports() -> Iterator[int]:
+    """Ports to try: below the ephemeral range, where outgoing connections take none."""
+    lowest_ephemeral = _number("/proc/sys/net/ipv4/ip_local_port_range", 32_768)
+    ports = range(LOWEST_FREE_PORT, lowest_ephemeral) or range(1024, 65_536)
+    return iter(random.sample(ports, min(len(ports), 2_000)))
+
+
+def _refused(error: OSError, address: str, port: int) -> HoldfastError:
+    place = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    if error.errno == errno.EADDRINUSE:
+        holder = holder_of(port)
+        fault = f"port {port} is taken" + (f" by {holder}" if holder else "")
+        return BadInput(fault, place=place, hint="use another port, or 0 for a free one")
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        lowest = _number("/proc/sys/net/ipv4/ip_unprivileged_port_start", 1024)
+        hint = f"use a port of {lowest} or more, or run it with CAP_NET_BIND_SERVICE"
+        return BadInput(f"no permission to listen on port {port}", place=place, hint=hint)
+    if error.errno == errno.EADDRNOTAVAIL:
+        hint = "use one that `ip addr` shows, or `127.0.0.1`"
+        return BadInput(f"this machine does not have the address {address}", place=place, hint=hint)
+    return HoldfastError(f"cannot listen: {error.strerror}", place=place)
+
+
+def _drop_first_packets(listener: socket.socket) -> None:
+    """Have the kernel ignore packets with SYN and without ACK, by a classic socket filter."""
+    program = b"".join(
+        struct.pack("HBBI", code, if_true, if_false, value)
+        for code, if_true, if_false, value in (
+            (0x30, 0, 0, 13),  # load the byte of the TCP flags
+            (0x54, 0, 0, 0x12),  # keep SYN and ACK of it
+            (0x15, 0, 1, 0x02),  # only SYN: go on, else skip one
+            (0x06, 0, 0, 0),  # drop
+            (0x06, 0, 0, 0xFFFFFFFF),  # let pass
+        )
+    )
+    instructions = ctypes.create_string_buffer(program)
+    header = struct.pack("HP", len(program) // 8, ctypes.addressof(instructions))
+    listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, header)
+
+
+def _number(path: str, otherwise: int) -> int:
+    """The first number in a file of /proc."""
+    try:
+        with open(path, encoding="ascii") as file:
+            return int(file.read().split()[0])
+    except OSError:
+        return otherwise

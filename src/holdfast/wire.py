@@ -1,0 +1,144 @@
+"""What stack, worker and kit agree on: environment names, the gauge's layout, control messages.
+
+Imports nothing of holdfast, so that the shim inside an app process stays small. Decides nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+from dataclasses import dataclass
+from typing import Any, Final
+
+# Environment of a worker process.
+ENV_APP: Final = "HOLDFAST_APP"
+"""`module:attribute` of the app to serve."""
+ENV_APP_DIR: Final = "HOLDFAST_APP_DIR"
+"""Folder put first on the import path before the app is imported."""
+ENV_SLOT: Final = "HOLDFAST_SLOT"
+ENV_GENERATION: Final = "HOLDFAST_GENERATION"
+ENV_LISTEN_FD: Final = "HOLDFAST_LISTEN_FD"
+"""Descriptor number of the slot's inherited listening socket."""
+ENV_PROBE_PATH: Final = "HOLDFAST_PROBE_PATH"
+"""Unix socket on which only this worker answers its supervisor (`w-SLOT.GEN.sock`)."""
+ENV_CONTROL_FD: Final = "HOLDFAST_CONTROL_FD"
+"""Descriptor of the socket to the supervisor: one JSON message a line, both ways."""
+ENV_GAUGE: Final = "HOLDFAST_GAUGE"
+"""Path of the gauge file."""
+ENV_GAUGE_ROW: Final = "HOLDFAST_GAUGE_ROW"
+ENV_KEEP_ALIVE_S: Final = "HOLDFAST_KEEP_ALIVE_S"
+ENV_BACKLOG: Final = "HOLDFAST_BACKLOG"
+ENV_GRACE_S: Final = "HOLDFAST_GRACE_S"
+ENV_IN_FLIGHT: Final = "HOLDFAST_IN_FLIGHT"
+"""The number that the whole path was sized for; the kit sizes pools from it."""
+ENV_WORKERS: Final = "HOLDFAST_WORKERS"
+
+# Control messages, worker -> supervisor: {"type": READY}, {"type": CUT, "requests": n}, or
+# {"type": FAILED, "stage": ..., "error": ..., "place": ..., "hint": ..., "trace": ...}.
+READY: Final = "ready"
+CUT: Final = "cut"
+"""The grace time is over: so many requests were cut."""
+FAILED: Final = "failed"
+STAGE_IMPORT: Final = "import"
+STAGE_STARTUP: Final = "startup"
+STAGE_SERVE: Final = "serve"
+# Control messages, supervisor -> worker.
+DRAIN: Final = "drain"
+
+NONCE_HEADER: Final = "x-holdfast-nonce"
+"""A request that carries it gets it back in its answer, so that a mixed-up answer shows."""
+
+GAUGE_MAGIC: Final = 0x484F4C4446415354  # "HOLDFAST"
+GAUGE_VERSION: Final = 1
+WORDS_PER_ROW: Final = 8
+"""64 bytes a row, so that two workers never write the same cache line."""
+STARTED, FINISHED, PID, SLOT, GENERATION = range(5)
+
+
+def encode(message: dict[str, object]) -> bytes:
+    """One control message as a line of JSON."""
+    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
+
+
+def decode(buffer: bytes) -> tuple[list[dict[str, Any]], bytes]:
+    """The whole messages in `buffer`, and the bytes of one that has not fully arrived."""
+    *lines, rest = buffer.split(b"\n")
+    return [json.loads(line) for line in lines], rest
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One worker generation's counts: requests started and finished since it was born."""
+
+    slot: int
+    generation: int
+    pid: int
+    started: int
+    finished: int
+
+
+class Gauge:
+    """Counters in one mmap file: row 0 is the header, then one row per worker generation.
+
+    A word is an unsigned 64-bit integer with a single writer (the worker), so a reader never sees
+    half of one.
+    """
+
+    def __init__(self, path: str, *, create_rows: int | None = None) -> None:
+        """Open the file at `path`, or create it with room for `create_rows` generations."""
+        if create_rows is not None:
+            size = (create_rows + 1) * WORDS_PER_ROW * 8
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            os.ftruncate(fd, size)
+        else:
+            fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            size = os.fstat(fd).st_size
+        try:
+            self._map = mmap.mmap(fd, size)
+        finally:
+            os.close(fd)
+        self._words = memoryview(self._map).cast("Q")
+        self.rows = size // (WORDS_PER_ROW * 8) - 1
+        if create_rows is not None:
+            self._words[0], self._words[1] = GAUGE_MAGIC, GAUGE_VERSION
+        elif self._words[0] != GAUGE_MAGIC or self._words[1] != GAUGE_VERSION:
+            raise ValueError(f"{path} is not a gauge of version {GAUGE_VERSION}")
+
+    def words(self, row: int) -> memoryview:
+        """The row's eight words, writable: index with STARTED, FINISHED, PID, SLOT, GENERATION."""
+        if not 0 <= row < self.rows:
+            raise IndexError(f"row {row} of a gauge with {self.rows}")
+        first = (row + 1) * WORDS_PER_ROW
+        return self._words[first : first + WORDS_PER_ROW]
+
+    def claim(self, row: int, slot: int, generation: int, pid: int) -> None:
+        """Give the row to a new worker generation; its counters start at zero."""
+        words = self.words(row)
+        words[STARTED] = words[FINISHED] = 0
+        words[SLOT], words[GENERATION], words[PID] = slot, generation, pid
+
+    def free(self, row: int) -> None:
+        """Mark the row unused; what a dead worker still held is no longer in flight."""
+        self.words(row)[PID] = 0
+
+    def read(self) -> tuple[Row, ...]:
+        """Every row in use. Finished is read before started, so in flight is never below zero."""
+        found = []
+        for row in range(self.rows):
+            words = self.words(row)
+            finished = words[FINISHED]
+            if words[PID]:
+                found.append(
+                    Row(words[SLOT], words[GENERATION], words[PID], words[STARTED], finished)
+                )
+        return tuple(found)
+
+    def in_flight(self) -> int:
+        """Requests started and not finished, over all rows in use."""
+        return sum(row.started - row.finished for row in self.read())
+
+    def close(self) -> None:
+        """Unmap the file; the file itself stays."""
+        self._words.release()
+        self._map.close()

@@ -1,0 +1,1 @@
+"""What runs inside each app process: the engine's start, the count in flight, the drain flag."""

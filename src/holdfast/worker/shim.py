@@ -1,0 +1,120 @@
+"""The ASGI wrapper: counts requests, answers the supervisor's probe, says `close` in a drain.
+
+Decides nothing: it changes no answer but for those two headers, and knows no supervisor.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+
+from holdfast.wire import FINISHED, NONCE_HEADER, STARTED
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+_NONCE: Final = NONCE_HEADER.encode()
+_CLOSE: Final = (b"connection", b"close")
+
+
+class Shim:
+    """Counts in `words` (a row of the gauge): started at the call, finished at the last body byte.
+
+    A request that never completes its answer is finished when the app returns, raises or is
+    cancelled: each exactly once. Requests on the unix socket `probe` are answered with
+    `identity` and the count in flight, and are not counted. `lifespan` serves that scope.
+    """
+
+    __slots__ = ("_app", "_identity", "_lifespan", "_probe", "_words", "draining")
+
+    def __init__(
+        self,
+        app: App,
+        lifespan: App,
+        words: memoryview,
+        probe: str,
+        identity: dict[str, object],
+    ) -> None:
+        self._app = app
+        self._lifespan = lifespan
+        self._words = words
+        self._probe = probe
+        self._identity = identity
+        self.draining = False
+
+    @property
+    def in_flight(self) -> int:
+        """Requests started and not finished."""
+        return int(self._words[STARTED] - self._words[FINISHED])
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve one scope; a websocket passes through unchanged, and uncounted."""
+        if scope["type"] != "http":
+            app = self._lifespan if scope["type"] == "lifespan" else self._app
+            await app(scope, receive, send)
+            return
+        server = scope["server"]
+        if server is not None and server[1] is None and server[0] == self._probe:
+            await self._answer_probe(send)
+            return
+        nonce = None
+        for name, value in scope["headers"]:
+            if name == _NONCE:
+                nonce = value
+                break
+        words = self._words
+        answer = _Answer(words, send, nonce, self)
+        words[STARTED] += 1
+        try:
+            await self._app(scope, receive, answer)
+        finally:
+            if not answer.complete:
+                answer.complete = True
+                words[FINISHED] += 1
+
+    async def _answer_probe(self, send: Send) -> None:
+        body = json.dumps({**self._identity, "in_flight": self.in_flight}).encode()
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+class _Answer:
+    """The `send` of one request: hands messages on, and counts the last one."""
+
+    __slots__ = ("_nonce", "_send", "_shim", "_words", "complete")
+
+    def __init__(self, words: memoryview, send: Send, nonce: bytes | None, shim: Shim) -> None:
+        self._words = words
+        self._send = send
+        self._nonce = nonce
+        self._shim = shim
+        self.complete = False
+
+    def __call__(self, message: Message) -> Awaitable[None]:
+        kind = message["type"]
+        if kind == "http.response.body":
+            if message.get("more_body"):
+                return self._send(message)
+            return self._last(message)
+        if kind == "http.response.start" and (self._nonce is not None or self._shim.draining):
+            headers = list(message.get("headers", ()))
+            if self._nonce is not None:
+                headers.append((_NONCE, self._nonce))
+            if self._shim.draining:
+                headers = [pair for pair in headers if pair[0].lower() != b"connection"]
+                headers.append(_CLOSE)
+            message = {**message, "headers": headers}
+        return self._send(message)
+
+    async def _last(self, message: Message) -> None:
+        await self._send(message)
+        if not self.complete:
+            self.complete = True
+            self._words[FINISHED] += 1

@@ -1,0 +1,52 @@
+"""Runs the real command, as a user would, and gives what it printed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).parent.parent.parent
+SHOP = str(REPOSITORY / "examples" / "shop")
+WAIT = str(REPOSITORY / "examples" / "wait")
+APPS = str(Path(__file__).parent / "apps")
+
+
+def command(*words: str) -> list[str]:
+    """The words that run `holdfast WORDS` with this interpreter."""
+    return [sys.executable, "-m", "holdfast", *words]
+
+
+def environment() -> dict[str, str]:
+    """This environment, the package on the path, 80 columns."""
+    return {**os.environ, "PYTHONPATH": str(REPOSITORY / "src"), "COLUMNS": "80"}
+
+
+def holdfast(
+    *words: str, timeout_s: float = 180.0, **popen: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run `holdfast WORDS` to its end, without a terminal."""
+    return subprocess.run(
+        command(*words),
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+        **popen,
+    )
+
+
+def started(*words: str, **popen: Any) -> subprocess.Popen[str]:
+    """Start `holdfast WORDS` with both streams as pipes, in a process group of its own."""
+    return subprocess.Popen(
+        command(*words),
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+        **popen,
+    )

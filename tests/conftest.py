@@ -1,0 +1,32 @@
+"""Fixtures of every room, and the seed. A test that draws lots draws them from `seed`."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import settings
+
+from tests import helpers
+
+# Timings are not asserted: a busy machine makes an example slow, not wrong.
+settings.register_profile("holdfast", deadline=None, print_blob=True)
+settings.load_profile("holdfast")
+
+SEED = int(os.environ.get("HOLDFAST_SEED", "0"))
+
+
+def pytest_report_header() -> str:
+    return f"HOLDFAST_SEED={SEED}"
+
+
+@pytest.fixture
+def seed() -> int:
+    """Return the number that this run draws lots from: HOLDFAST_SEED, or 0."""
+    return SEED
+
+
+@pytest.fixture
+def free_port() -> int:
+    """Return a TCP port that is free on 127.0.0.1 just now."""
+    return helpers.free_port()

@@ -1,0 +1,84 @@
+"""A worker that dies: what is lost, and who takes its place."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from tests.helpers import wait_until
+from tests.stack.driving import (
+    BUSY,
+    Log,
+    answered,
+    crowd,
+    running,
+    wait_for_in_flight,
+)
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_killed_worker_loses_only_what_is_inside_it() -> None:
+    """Of 2,000 requests in flight those in the other worker are all answered."""
+    with running() as stack, crowd(stack.port, BUSY) as clients:
+        wait_for_in_flight(stack, BUSY)
+        victim, other = stack.gauge.read()
+        os.kill(victim.pid, signal.SIGKILL)
+        log = Log(stack)
+        (died,) = log.wait_for("died")
+        assert (died.pid, died.status) == (victim.pid, -signal.SIGKILL)
+        assert died.in_flight == victim.started - victim.finished
+        assert stack.gauge.in_flight() == other.started - other.finished
+        assert answered(clients) == BUSY - died.in_flight
+        log.wait_for("ready", 3)
+        assert [worker.generation for worker in stack.workers()] == [2, 1]
+        with crowd(stack.port, 100) as later:
+            assert answered(later) == 100
+
+
+def test_queued_connections_are_answered_by_the_successor() -> None:
+    """What waits in the accept queue of a worker that dies is served by the next one."""
+    with running(slots=1) as stack:
+        (worker,) = stack.workers()
+        os.kill(worker.pid, signal.SIGSTOP)
+        with crowd(stack.port, 200) as clients:
+            os.kill(worker.pid, signal.SIGKILL)
+            assert answered(clients) == 200
+            assert stack.workers()[0].generation == 2
+
+
+def test_connections_wait_while_there_is_no_worker() -> None:
+    """Between a worker's death and its successor nobody is refused."""
+    with running(slots=1) as stack:
+        log = Log(stack)
+        os.kill(stack.workers()[0].pid, signal.SIGKILL)
+        log.wait_for("died")
+        with crowd(stack.port, 200) as clients:
+            assert answered(clients) == 200
+
+
+def test_a_worker_that_keeps_dying_is_started_ever_later() -> None:
+    """The first successor comes at once, the second after half a second, the third after one."""
+    with running(slots=1) as stack:
+        log = Log(stack)
+        for count in range(1, 4):
+            os.kill(log.wait_for("started", count)[-1].pid, signal.SIGKILL)
+            log.wait_for("died", count)
+        delays = [event.delay_s for event in log.wait_for("backoff", 3)]
+        assert delays == pytest.approx([0.0, 0.5, 1.0], abs=0.05)
+
+
+def test_a_worker_that_is_told_to_stop_finishes_and_is_replaced() -> None:
+    """SIGTERM to a worker loses none of its requests, and its slot serves on."""
+    with running(slots=1) as stack, crowd(stack.port, 200) as clients:
+        wait_for_in_flight(stack, 200)
+        os.kill(stack.workers()[0].pid, signal.SIGTERM)
+        assert answered(clients) == 200
+        log = Log(stack)
+        (died,) = log.wait_for("died")
+        assert (died.status, died.in_flight) == (0, 0)
+        wait_until(lambda: stack.workers()[0].state == "ready")
+        with crowd(stack.port, 20) as later:
+            assert answered(later) == 20
