@@ -21,8 +21,8 @@ RESULTS = REPOSITORY / "bench" / "results"
 LOW, HIGH = 1_000, 5_000
 IDLE = 4_000
 HOLD_S = 30
-MEAN_S = 5
-"""5,000 in flight at a mean time of 5 s are 1,000 requests a second: half of one worker's most."""
+MEAN_S = 10
+"""5,000 in flight at a mean time of 10 s are 500 requests a second: a quarter of a worker's most."""
 
 
 def held(app: str, in_flight: int, idle: int, mean_s: float) -> dict[str, Any]:

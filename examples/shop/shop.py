@@ -192,6 +192,7 @@ class Users:
         draft = folder / f"shop-{os.getpid()}.tmp"
         draft.unlink(missing_ok=True)
         with sqlite3.connect(draft) as connection:
+            connection.execute("PRAGMA synchronous = OFF")  # made anew wherever it is missing
             connection.execute("CREATE TABLE users (id INTEGER PRIMARY KEY, name, email)")
             rows = ((n, f"User {n}", f"user{n}@shop.example") for n in range(USERS))
             connection.executemany("INSERT INTO users VALUES (?, ?, ?)", rows)

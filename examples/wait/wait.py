@@ -40,6 +40,7 @@ class Alarm:
     def __init__(self) -> None:
         self._due: list[tuple[float, int, asyncio.Future[None]]] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._rings_s = math.inf  # uvloop's handle cannot say it of a timer that is due already
 
     def after(self, delay_s: float) -> asyncio.Future[None]:
         """A future that ends after `delay_s`; cancelling it disturbs no other."""
@@ -47,10 +48,10 @@ class Alarm:
         future: asyncio.Future[None] = loop.create_future()
         when_s = loop.time() + delay_s + TICK_S
         heapq.heappush(self._due, (when_s - TICK_S, id(future), future))
-        if self._timer is None or when_s < self._timer.when():
+        if self._timer is None or when_s < self._rings_s:
             if self._timer is not None:
                 self._timer.cancel()
-            self._timer = loop.call_at(when_s, self._ring, loop)
+            self._set(loop, when_s)
         return future
 
     def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -61,7 +62,11 @@ class Alarm:
                 future.set_result(None)
         self._timer = None
         if self._due:
-            self._timer = loop.call_at(self._due[0][0] + TICK_S, self._ring, loop)
+            self._set(loop, self._due[0][0] + TICK_S)
+
+    def _set(self, loop: asyncio.AbstractEventLoop, when_s: float) -> None:
+        self._timer = loop.call_at(when_s, self._ring, loop)
+        self._rings_s = when_s
 
 
 ALARM = Alarm()

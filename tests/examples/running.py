@@ -9,6 +9,7 @@ import contextlib
 import importlib.util
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -44,6 +45,12 @@ class Program(NamedTuple):
         """Pids of the direct children."""
         pid = self.process.pid
         return [int(x) for x in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def raise_nofile() -> None:
+    """Let this process, and those that it starts, open as many files as the hard limit allows."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def load(path: str) -> ModuleType:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import signal
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from tests.examples.running import (
     CEILING_S,
@@ -20,6 +23,7 @@ from tests.examples.running import (
     hear,
     is_gone,
     load,
+    raise_nofile,
     running,
     running_upstream,
     state,
@@ -28,6 +32,16 @@ from tests.helpers import free_port, wait_until
 
 AT_ONCE = ("--mean", "0.001", "--sigma", "0")
 HELD = ("--mean", "600", "--sigma", "0.25")
+
+
+class Written:
+    """A transport that keeps what is written to it."""
+
+    def __init__(self) -> None:
+        self.answers: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self.answers.append(data)
 
 
 @pytest.mark.slow
@@ -45,6 +59,31 @@ def test_the_same_seed_draws_the_same_times() -> None:
     first, again, other = ([draw() for _ in range(5)] for draw in draws)
     assert first == again
     assert first != other
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_request_may_come_while_an_answer_is_overdue(
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    """On either loop: a process that fell behind takes new requests, and answers them all."""
+    upstream = load("shop/upstream.py")
+    loop = new_loop()
+    late_s = iter([-1.0, -2.0, -0.5, 0.0])
+    desk = upstream.Desk(loop, lambda: next(late_s))
+    clerks = [upstream.Clerk(desk) for _ in range(4)]
+
+    async def answer_all() -> None:
+        for clerk in clerks:
+            clerk.transport = Written()
+            clerk.data_received(b"GET /products/1 HTTP/1.1\r\n\r\n")
+        while desk.held:
+            await asyncio.sleep(0)
+
+    try:
+        loop.run_until_complete(asyncio.wait_for(answer_all(), CEILING_S))
+    finally:
+        loop.close()
+    assert [len(clerk.transport.answers) for clerk in clerks] == [1] * 4
 
 
 @pytest.mark.slow
@@ -107,6 +146,7 @@ def test_a_request_may_come_in_pieces(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_two_thousand_requests_are_held_by_one_process(tmp_path: Path) -> None:
     """2,000 unanswered requests are counted as held, and not one more when their clients leave."""
+    raise_nofile()
     with running_upstream(tmp_path, *HELD) as upstream:
         clients = [dial(upstream.ports[0]) for _ in range(2_000)]
         for number, client in enumerate(clients):
@@ -122,6 +162,7 @@ def test_two_thousand_requests_are_held_by_one_process(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_two_thousand_answers_come_back(tmp_path: Path) -> None:
     """2,000 requests held at once are each answered with their own record."""
+    raise_nofile()
     with running_upstream(tmp_path, "--mean", "0.5") as upstream:
         clients = [dial(upstream.ports[0]) for _ in range(2_000)]
         for number, client in enumerate(clients):

@@ -6,8 +6,9 @@ import asyncio
 from pathlib import Path
 
 import pytest
+import uvloop
 
-from tests.examples.running import ask, dial, get, hear, load, running_app
+from tests.examples.running import ask, dial, get, hear, load, raise_nofile, running_app
 
 
 @pytest.mark.slow
@@ -21,6 +22,7 @@ def test_it_waits_and_answers(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_health_is_answered_while_two_thousand_wait(tmp_path: Path) -> None:
     """2,000 requests that wait do not hold up `/health`."""
+    raise_nofile()
     with running_app("wait:app", tmp_path, {"WAIT_MEAN_S": "600"}) as app:
         clients = [dial(app.ports[0]) for _ in range(2_000)]
         for client in clients:
@@ -36,6 +38,7 @@ def test_health_is_answered_while_two_thousand_wait(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_two_thousand_that_wait_are_all_answered(tmp_path: Path) -> None:
     """2,000 requests at once are 2,000 answers."""
+    raise_nofile()
     with running_app("wait:app", tmp_path, {"WAIT_MEAN_S": "0.5"}) as app:
         clients = [dial(app.ports[0]) for _ in range(2_000)]
         for client in clients:
@@ -75,3 +78,19 @@ def test_waits_end_in_the_order_in_which_they_are_due() -> None:
 
     asyncio.run(main())
     assert ended == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("policy", ["asyncio", "uvloop"])
+def test_a_wait_may_begin_while_another_is_overdue(policy: str) -> None:
+    """On either loop: a timer that is due already, and waits that come before it rings."""
+    alarm = load("wait/wait.py").Alarm()
+    loop = asyncio.new_event_loop() if policy == "asyncio" else uvloop.new_event_loop()
+
+    async def waits() -> None:
+        overdue = [alarm.after(-delay_s) for delay_s in (1.0, 2.0, 0.5)]
+        await asyncio.wait_for(asyncio.gather(*overdue, alarm.after(0.0)), 30)
+
+    try:
+        loop.run_until_complete(waits())
+    finally:
+        loop.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -193,3 +194,19 @@ def test_an_answer_to_another_request_is_a_failure() -> None:
         totals = drive(load_plan(server.port, clients=2), lambda sample: sample.failed >= 2)
     assert set(totals.errors) == {"bad nonce"}
     assert len(set(nonces)) == len(nonces)
+
+
+def test_times_are_no_shorter_than_the_server_took() -> None:
+    """No answer is timed shorter than the server waited for it, or longer than the whole run."""
+    wait_s = 0.03
+    pause = threading.Event()
+
+    def serve(connection: Connection) -> None:
+        while connection.request():
+            pause.wait(wait_s)
+            connection.send(OK)
+
+    with RawServer(serve) as server:
+        totals = drive(load_plan(server.port, clients=CLIENTS), enough_answered)
+    for times in (totals.response, totals.service):
+        assert wait_s * 0.99 <= times.percentile_s(0) <= times.max_s <= totals.wall_s * 1.01

@@ -10,8 +10,11 @@ import sys
 
 import pytest
 
+from holdfast.load import shared
+from holdfast.load.clients import Clients
 from holdfast.load.connection import connect, is_untaken
 from holdfast.load.fleet import Fleet
+from holdfast.load.shared import Board
 from tests.helpers import free_port, wait_until
 from tests.load.servers import OK, Connection, RawServer, check_accounts, drive, load_plan
 
@@ -94,6 +97,21 @@ def test_idle_clients_ask_once_and_stay() -> None:
 
 
 @pytest.mark.slow
+def test_idle_clients_are_told_from_occupied_ones() -> None:
+    """Beside occupied clients that get the same answers, an idle one still asks only once."""
+    with RawServer(answering) as server, Fleet(load_plan(server.port, clients=2, idle=20)) as fleet:
+        fleet.start()
+        fleet.allow(2, 0)
+        wait_until(lambda: fleet.read().answered > 100)
+        fleet.allow(2, 20)
+        wait_until(lambda: fleet.read().idle == 20)
+        totals = fleet.let_go(30.0)
+    check_accounts(totals)
+    assert (totals.failed, totals.errors) == (0, {})
+    assert server.requests == totals.answered + 20
+
+
+@pytest.mark.slow
 def test_idle_clients_that_are_closed_come_back() -> None:
     """A server that closes idle clients has that counted, and has them back."""
 
@@ -117,6 +135,27 @@ def test_idle_clients_that_fail_are_named_apart() -> None:
     assert str(totals.first_error).startswith("idle client: garbage: ")
 
 
+def test_a_request_that_crossed_the_end_goes_once_more() -> None:
+    """A request that met a connection already closed goes again on a new one, and is no failure."""
+    with socket.create_server(("127.0.0.1", free_port())) as listener, select.epoll() as poller:
+        board = Board(shared.create(1), 0)
+        clients = Clients(load_plan(listener.getsockname()[1]), 0, board, poller)
+        clients.open_new(False, 1)
+        for _ in range(2):
+            server, _ = listener.accept()
+            clients.happened(*poller.poll(30)[0], 2)
+            assert server.recv(1000).startswith(b"GET / ")
+            server.sendall(OK)
+            events = poller.poll(30)
+            server.close()
+            clients.happened(*events[0], 3)  # reads the answer, and writes to what is closed
+            clients.happened(*poller.poll(30)[0], 4)
+            assert (clients.opening, clients.connected, clients.in_flight) == (1, 0, 0)
+        clients.stop()
+    assert (clients.intended, clients.sent, clients.unsent) == (3, 2, 1)
+    assert (clients.answered, clients.failed) == (2, 0)
+
+
 @pytest.mark.parametrize(
     ("reads", "sends_late", "untaken"),
     [
@@ -135,15 +174,15 @@ def test_a_request_is_untaken_only_if_no_kernel_acknowledged_it(
         os.write(fd, b"first")
         assert server.recv(100) == b"first"
         if not sends_late:
-            os.write(fd, b"request")
+            os.write(fd, b"r")
         if reads:
-            assert server.recv(100) == b"request"
+            assert server.recv(100) == b"r"
         server.close()
         poller = select.epoll()
         poller.register(fd, select.EPOLLRDHUP)
         assert poller.poll(30)
         if sends_late:
-            os.write(fd, b"request")
+            os.write(fd, b"r")
         assert is_untaken(fd) == untaken
         poller.close()
         os.close(fd)

@@ -56,11 +56,16 @@ class Established(msgspec.Struct, frozen=True):
 
 
 class Queue(msgspec.Struct, frozen=True):
-    """Connections that wait to be accepted, over all listening sockets, and the room for them."""
+    """Connections that wait to be accepted, over all listening sockets, and the room for them.
+
+    `fullest` is the part of its room that the fullest socket has taken, 0 to 1: hashing does not
+    ask which queue has room, so the fullest one decides when connects are dropped.
+    """
 
     queued: int
     backlog: int
     sockets: int
+    fullest: float = 0.0
 
 
 class PortWitness:
@@ -97,12 +102,14 @@ class PortWitness:
     def queue(self) -> Queue:
         """Sum the accept queues of the sockets that listen on the port; costs microseconds."""
         queued = backlog = sockets = 0
+        fullest = 0.0
         for family in (socket.AF_INET, socket.AF_INET6):
             for data in self._dump(family, _LISTEN):
                 for start, _ in messages(data):
                     waiting, room = _QUEUES.unpack_from(data, start + _QUEUES_AT)
                     queued, backlog, sockets = queued + waiting, backlog + room, sockets + 1
-        return Queue(queued, backlog, sockets)
+                    fullest = max(fullest, waiting / room if room else 0.0)
+        return Queue(queued, backlog, sockets, fullest)
 
     def close(self) -> None:
         """Close the netlink socket."""

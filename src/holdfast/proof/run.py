@@ -157,7 +157,7 @@ class Proof:
         while True:
             sample, queue = watch.sample(), watch.queue()
             backlog = plan.backlog_total or (queue.backlog if queue else None)
-            queued = queue.queued if queue else None
+            queued = math.ceil(queue.fullest * backlog) if queue and backlog else None
             allowed = ramp.step(
                 now_s, sample.connected + sample.idle, sample.opening, queued, backlog
             )
