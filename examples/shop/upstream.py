@@ -251,7 +251,7 @@ def start_children(listeners: list[socket.socket], options: argparse.Namespace) 
     for index in range(len(listeners)):
         pid = os.fork()
         if pid == 0:
-            pass
+            die_with(parent_pid)
             os.close(ready_fd)
             os._exit(run_child(index, listeners, write_fd, options))
         pids.append(pid)

@@ -113,6 +113,16 @@ def test_load_goes_to_this_machine_only(target: str, fault: str) -> None:
     assert "hint: " in done.stderr
 
 
+@pytest.mark.parametrize("target", ["http://127.0.0.1:9/", "wait:app"])
+def test_a_result_that_could_not_be_written_is_told_first(target: str, tmp_path: Path) -> None:
+    """A folder as `--out` is refused before anything is started."""
+    words = ("prove", target, "--app-dir", WAIT, "-n", "10", "--out", str(tmp_path))
+    done = holdfast(*words)
+    assert done.returncode in (1, 2)
+    assert str(tmp_path) in done.stderr
+    assert "workers answer" not in done.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("app", "folder", "told"),

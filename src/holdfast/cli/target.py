@@ -16,6 +16,7 @@ from holdfast.load.plan import LoadPlan, processes_needed
 from holdfast.model.errors import BadInput
 from holdfast.observe.host import read_host
 from holdfast.proof.machine import Machine
+from holdfast.proof.result import check_place
 from holdfast.proof.run import Proof, ProofPlan, surplus
 from holdfast.stack.register import FoundStack, find_stack
 
@@ -70,6 +71,8 @@ def prove_url(asked: UrlProof) -> int:
     """Hold N at the URL and judge; the exit code is the verdict's."""
     started = Machine.read()
     plan = _proof_plan(asked)
+    if asked.out is not None:
+        check_place(asked.out)
     stack = find_stack(plan.load.address, plan.load.port)
     if stack is None and not asked.as_json:
         say.say("no count from the app: two witnesses, the client's and the kernel's")

@@ -8,7 +8,7 @@ from holdfast.cli import say, show
 from holdfast.cli.context import Options, Planned, plan_path
 from holdfast.cli.live import show_result
 from holdfast.cli.trial import Trial, run_trial
-from holdfast.proof.result import EXIT_CODES, Result, write_result
+from holdfast.proof.result import EXIT_CODES, Result, check_place, write_result
 from holdfast.proof.run import surplus
 
 HOLD_MEAN_TIMES = 3
@@ -17,6 +17,8 @@ HOLD_MEAN_TIMES = 3
 
 def prove_app(options: Options, hold_s: float | None, out: str | None, *, as_json: bool) -> int:
     """Size, start, hold, judge; the exit code is the verdict's."""
+    if out is not None:
+        check_place(out)
     planned = plan_with_surplus(options)
     if not as_json:
         show.show_plan(planned)
