@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from holdfast.cli import say
+from holdfast.cli.context import OPEN_RATE
 from holdfast.cli.live import live_line
-from holdfast.cli.trial import OPEN_CEILING_S, OPEN_RATE, stop_on_signal
+from holdfast.cli.trial import OPEN_CEILING_S, stop_on_signal
 from holdfast.cli.verdict import HOLD_MEAN_TIMES, finish
 from holdfast.load.plan import LoadPlan, processes_needed
 from holdfast.model.errors import BadInput

@@ -10,7 +10,7 @@ from types import FrameType
 import msgspec
 
 from holdfast.cli import say
-from holdfast.cli.context import Planned
+from holdfast.cli.context import OPEN_RATE, Planned
 from holdfast.cli.live import live_line
 from holdfast.cli.services import Services, free_ports
 from holdfast.cli.up import stack_config
@@ -21,8 +21,6 @@ from holdfast.proof.run import Proof, ProofPlan
 from holdfast.stack.process import StackProcess
 from holdfast.stack.warden import Brood
 
-OPEN_RATE = 10_000.0
-"""Clients opened a second at most; less where the server accepts fewer."""
 OPEN_CEILING_S = 400.0
 
 

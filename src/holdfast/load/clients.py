@@ -270,33 +270,36 @@ class Clients:
             self.layouts[len(whole)] = layout
 
     def lost(self, fd: int, error: OSError, now_ns: int) -> None:
-        """The connection broke: a request that the server's kernel never took may go once more."""
-        state = self.state[fd]
-        if state == WAITING and is_untaken(fd):
-            self._take_back(fd, now_ns)
-        elif state == QUIET:
-            self._idle_ended(fd, now_ns)
-        else:
-            self._fail(fd, *fault_of(error, state in (CONNECTING, IDLE_CONNECTING)), now_ns)
+        """The connection broke, which is a failure of whatever was not complete."""
+        if not self._is_excused(fd, now_ns):
+            connecting = self.state[fd] in (CONNECTING, IDLE_CONNECTING)
+            self._fail(fd, *fault_of(error, connecting), now_ns)
 
     def _ended(self, fd: int, now_ns: int) -> None:
         """The server closed in good order, which may be what ends an answer."""
-        state = self.state[fd]
         answer = self._answers.pop(fd, None)
-        if state == QUIET:
-            self._idle_ended(fd, now_ns)
-        elif state == WAITING and is_untaken(fd):
-            self._take_back(fd, now_ns)
-        elif answer is not None and answer.close():
+        if answer is not None and answer.close():
             self._complete(fd, answer, True, None, now_ns)
-        else:
+        elif not self._is_excused(fd, now_ns):
             where = f"in the answer {answer}" if answer else "before it answered"
             self._fail(fd, "closed early", f"the server closed {where}", now_ns)
 
-    def _take_back(self, fd: int, now_ns: int) -> None:
-        self.sent -= 1
-        self.in_flight -= 1
-        self._reconnect(fd, self.intended_ns[fd] or self.sent_ns[fd], now_ns)
+    def _is_excused(self, fd: int, now_ns: int) -> bool:
+        """Whether a connection's end is no failure, and then go on from there.
+
+        An idle client may be closed. So may a connection between requests: one that went all the
+        same, and that the server's kernel never took, is taken back and goes once more.
+        """
+        state = self.state[fd]
+        if state == QUIET:
+            self._idle_ended(fd, now_ns)
+        elif state == WAITING and is_untaken(fd):
+            self.sent -= 1
+            self.in_flight -= 1
+            self._reconnect(fd, self.intended_ns[fd] or self.sent_ns[fd], now_ns)
+        else:
+            return False
+        return True
 
     def _reconnect(self, fd: int, intended_ns: int, now_ns: int) -> None:
         """Connect at once for a request that is intended and not sent."""
