@@ -39,9 +39,10 @@ def main() -> None:
         "|---|---|---|---|---|---|---|---|---|",
         *(row(name, result) for name, result in found),
         "",
-        f"{about['cores']:g} cores ({about['cpu_model']}), {about['memory_bytes'] / 2**30:.0f} GiB, "
-        f"Linux {about['kernel']}, CPython {about['python']}, 20,000 descriptors a process; clients, "
-        "app and upstream on the same machine.",
+        f"{about['cores']:g} cores ({about['cpu_model']}), "
+        f"{about['memory_bytes'] / 2**30:.0f} GiB, Linux {about['kernel']}, "
+        f"CPython {about['python']}, 20,000 descriptors a process; clients, app and upstream on "
+        "the same machine.",
     ]
     page = REPOSITORY / "README.md"
     before, _, rest = page.read_text().partition(START)
