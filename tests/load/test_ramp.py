@@ -48,9 +48,10 @@ def test_a_ramp_stands_still_while_the_server_is_behind(
     ramp, now_s = Ramp(100_000, 1_000.0, window), 1.0
     allowed = opened_in(ramp, 1.0)
     for passed_s, opened, more, _ in steps:
-        now_s += passed_s
-        assert ramp.step(now_s, opened, 0, 400 // QUEUE_SHARE + 1, 400) == allowed
-        assert ramp.step(now_s, opened, window + 1 + more, 0, 400) == allowed
+        now_s += passed_s + 1
+        assert ramp.step(now_s, opened + 1_000, 0, 400 // QUEUE_SHARE + 1, 400) == allowed
+        now_s += passed_s + 1
+        assert ramp.step(now_s, opened + 1_000, window + 1 + more, 0, 400) == allowed
 
 
 def test_a_ramp_keeps_its_rate() -> None:

@@ -39,15 +39,16 @@ STALL_S: Final = 30.0
 queue has been tried again after 1, 3, 7 and 15 s by then."""
 
 SURPLUS_LEAST: Final = 32
-SURPLUS_SHARE: Final = 0.02
-SURPLUS_S: Final = 0.2
+SURPLUS_SHARE: Final = 0.04
+SURPLUS_S: Final = 0.5
 
 
 def surplus(asked: int, rate: float) -> int:
     """Clients to open above N, so that those between an answer and the next request never count.
 
-    max(32, 2 % of N, rate x 0.2 s): a request spends a few milliseconds before the app has started
-    it and after the app has finished it; a tenth of a second when many come at once; doubled.
+    max(32, 4 % of N, rate x 0.5 s): a request spends a few milliseconds before the app has started
+    it and after the app has finished it, and all of a stall: half a second of the whole machine,
+    such as a noisy neighbour or a garbage collection takes, leaves so many unstarted at once.
     """
     return max(SURPLUS_LEAST, round(SURPLUS_SHARE * asked), round(SURPLUS_S * rate))
 
