@@ -120,7 +120,8 @@ def find_project(options: Options) -> Project:
             raise BadInput(f"no file `{place}`", place="--config", hint=hint) from None
         return Project()
     except (OSError, UnicodeDecodeError) as wrong:
-        raise BadInput(f"cannot read it: {wrong}", place=str(place)) from None
+        hint = "make it a UTF-8 text file that you can read"
+        raise BadInput(f"cannot read it: {wrong}", place=str(place), hint=hint) from None
 
 
 def make_layout(project: Project, options: Options) -> Layout:
@@ -175,7 +176,8 @@ def _mean_time(options: Options, project: Project, layout: Layout, host: Host) -
     """As told; else as long as the processor needs for the rate to be carried, 20 s at least."""
     if options.mean_time_s is not None:
         if options.mean_time_s <= 0:
-            raise BadInput("a mean time of zero makes no rate", place="--mean-time")
+            hint = "name how long a request takes, like `20s`"
+            raise BadInput("a mean time of zero makes no rate", place="--mean-time", hint=hint)
         return Value("mean_time_s", options.mean_time_s, Source.WRITTEN, "--mean-time")
     if project.demand.mean_time is not None:
         written = parse_seconds(project.demand.mean_time)
@@ -191,5 +193,8 @@ def _mean_time(options: Options, project: Project, layout: Layout, host: Host) -
     clients = options.in_flight + options.surplus
     opening_s = OPENINGS * clients / OPEN_RATE if options.here else 0.0
     chosen = float(math.ceil(max(USUAL_TIME_S, clients / rate, opening_s)))
-    why = f"20 s, or what {cpu_s * 1e6:.0f} us a request on {host.cores:g} cores ask for"
+    why = (
+        f"the most of {USUAL_TIME_S:g} s; what {cpu_s * 1e6:.0f} us a request on {host.cores:g} "
+        f"cores ask for, {RATE_MARGIN:g} of that rate used; and {OPENINGS} times the opening"
+    )
     return assumed("mean_time_s", chosen, why)

@@ -90,7 +90,9 @@ def _wait_for_ready(process: subprocess.Popen[bytes], name: str, argv: list[str]
         while b"ready" not in seen:
             if not selector.select(max(0.0, deadline - time.monotonic())):
                 raise HoldfastError(
-                    f"the service `{name}` was not ready after {READY_S:g} s", place=" ".join(argv)
+                    f"the service `{name}` was not ready after {READY_S:g} s",
+                    place=" ".join(argv),
+                    hint="it must print the line `ready` once it listens",
                 )
             piece = os.read(process.stdout.fileno(), 4096)
             seen += piece
