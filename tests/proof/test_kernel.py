@@ -100,6 +100,18 @@ def test_counts_clients_of_a_dual_stack_socket(cleanup: ExitStack) -> None:
     assert server.witness.established() == Established(9, 5)
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "::"])
+def test_counts_the_same_once_it_knows_who_listens(cleanup: ExitStack, address: str) -> None:
+    """Having seen which families listen changes no count, also of one that listens for both."""
+    listener = Listener(cleanup, address)
+    listener.connect(3, OCCUPIED)
+    listener.connect(2, IDLE)
+    listener.accept(5)
+    before = listener.witness.established()
+    assert listener.witness.queue().sockets == 1
+    assert listener.witness.established() == before == Established(3, 2)
+
+
 def test_reads_the_accept_queues_of_all_listening_sockets(cleanup: ExitStack) -> None:
     """What nobody has accepted yet is queued, and the room is what the kernel granted."""
     server = Listener(cleanup, backlog=40)

@@ -170,3 +170,16 @@ def test_a_low_hard_limit_takes_more_processes() -> None:
         for limit in path_limits(narrow, demand)
         if (limit.hop, limit.resource) == ("workers", "descriptors")
     )
+
+
+@pytest.mark.parametrize(("somaxconn", "backlog"), [(4_096, 2_501), (128, 128)])
+def test_a_trials_opening_fits_the_accept_queue_as_far_as_it_may(
+    somaxconn: int, backlog: int
+) -> None:
+    """A trial that opens everyone within a second has the room for it, and no worker more."""
+    demand = Demand(2_500, (Kind("k", 1.0, 50.0),), burst=50)
+    layout = msgspec.structs.replace(LAYOUT, opening_rate=10_000.0)
+    here = host(somaxconn=somaxconn)
+    workers, usual = (size(demand, here, one).hop("workers") for one in (layout, LAYOUT))
+    assert (workers.processes, workers.get("backlog").number) == (1, backlog)
+    assert (usual.processes, usual.get("backlog").number) == (1, 51)

@@ -139,7 +139,14 @@ def make_layout(project: Project, options: Options) -> Layout:
     if not options.here:
         return Layout(worker, end, services)
     generator = fact_profile("holdfast-load")
-    return Layout(worker, end, services, generator, keep_alive_s=TRIAL_KEEP_ALIVE_S)
+    return Layout(
+        worker,
+        end,
+        services,
+        generator,
+        keep_alive_s=TRIAL_KEEP_ALIVE_S,
+        opening_rate=OPEN_RATE,
+    )
 
 
 def fact_profile(name: str) -> Profile:

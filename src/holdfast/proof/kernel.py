@@ -77,6 +77,8 @@ class PortWitness:
     def __init__(self, port: int) -> None:
         self._port = port
         self._sequence = 0
+        self._families: tuple[int, ...] = (socket.AF_INET, socket.AF_INET6)
+        """Of the listeners, when last looked at; a connection has its listener's."""
         try:
             self._socket = socket.socket(
                 socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_SOCK_DIAG
@@ -89,11 +91,13 @@ class PortWitness:
         """Count sockets whose local port is ours: one end of each connection.
 
         A peer whose second octet is IDLE_OCTET is an idle client. Linear: the kernel walks its
-        table of connections, and the answer is parsed by slices, not a socket at a time.
+        table of connections, once for each family that listens (`queue` saw which), and the answer
+        is parsed by slices, not a socket at a time.
         """
         total = idle = 0
-        # An IPv4 peer lies in the first word of its field, an IPv4-mapped one in the last.
-        for family, octet_at in ((socket.AF_INET, 1), (socket.AF_INET6, 13)):
+        for family in self._families:
+            # An IPv4 peer lies in the first word of its field, an IPv4-mapped one in the last.
+            octet_at = 1 if family == socket.AF_INET else 13
             for data in self._dump(family, _ESTABLISHED):
                 counted = count_messages(data, _PEER_AT + octet_at, IDLE_OCTET)
                 total, idle = total + counted[0], idle + counted[1]
@@ -103,12 +107,16 @@ class PortWitness:
         """Sum the accept queues of the sockets that listen on the port; costs microseconds."""
         queued = backlog = sockets = 0
         fullest = 0.0
+        listening = []
         for family in (socket.AF_INET, socket.AF_INET6):
             for data in self._dump(family, _LISTEN):
                 for start, _ in messages(data):
+                    listening.append(family)
                     waiting, room = _QUEUES.unpack_from(data, start + _QUEUES_AT)
                     queued, backlog, sockets = queued + waiting, backlog + room, sockets + 1
                     fullest = max(fullest, waiting / room if room else 0.0)
+        if listening:
+            self._families = tuple(dict.fromkeys(listening))
         return Queue(queued, backlog, sockets, fullest)
 
     def close(self) -> None:

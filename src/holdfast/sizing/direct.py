@@ -147,7 +147,6 @@ def _worker_values(
     taken = kernel.socket_ends(_bare_workers(count, host, layout, ()), demand)
     own = layout.worker.own_descriptors.number
     nofile = math.ceil(each * taken - 1e-6) + idle + math.ceil(own)
-    backlog = max(1, math.ceil(each * demand.burst / demand.in_flight / demand.streams - 1e-6))
     return (
         derived(
             "nofile",
@@ -155,14 +154,26 @@ def _worker_values(
             f"{each:,} requests on the fullest of {count} x {taken:g} "
             f"+ {idle:,} idle clients + {own:g} of its own",
         ),
-        derived(
-            "backlog",
-            backlog,
-            f"{demand.burst:,} arrive within {demand.burst_s:g} s; on the fullest of {count}",
-        ),
+        _backlog(each, count, demand, host, layout),
         derived("keep_alive_s", layout.keep_alive_s, "longer than the clients stay idle"),
         derived("grace_s", layout.grace_s, "what requests in flight are given to finish"),
     )
+
+
+def _backlog(each: int, count: int, demand: Demand, host: Host, layout: Layout) -> Value:
+    """Room in a worker's accept queue: for the burst, or for a trial's opening as far as it may.
+
+    The opening needs less, since it waits for the queue; but a worker that finds many connections
+    in it accepts them in one go, which is what opens a million.
+    """
+    share = each / demand.in_flight / demand.streams
+    burst = max(1, math.ceil(share * demand.burst - 1e-6))
+    opened = min(layout.opening_rate * demand.burst_s, demand.in_flight)
+    opening = min(math.ceil(share * opened), _number(host, "somaxconn", math.inf))
+    arrive = f"arrive within {demand.burst_s:g} s; on the fullest of {count}"
+    if opening > burst:
+        return derived("backlog", int(opening), f"a trial's {opened:,.0f} clients {arrive}")
+    return derived("backlog", burst, f"{demand.burst:,} {arrive}")
 
 
 def _service(told: Service, demand: Demand, host: Host, workers: Hop) -> Hop:

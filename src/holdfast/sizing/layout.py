@@ -23,7 +23,8 @@ class Service(msgspec.Struct, frozen=True):
 class Layout(msgspec.Struct, frozen=True):
     """The direct path: clients -> one SO_REUSEPORT socket a slot -> one worker each -> services.
 
-    `generator` is given where the load is made on the same host.
+    `generator` is given where the load is made on the same host; then `opening_rate` is how many
+    clients a second it opens.
     """
 
     worker: Profile
@@ -32,3 +33,4 @@ class Layout(msgspec.Struct, frozen=True):
     generator: Profile | None = None
     keep_alive_s: float = 75.0
     grace_s: float = 30.0
+    opening_rate: float = 0.0

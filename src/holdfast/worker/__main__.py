@@ -15,6 +15,7 @@ from typing import Any, Final
 import uvicorn
 
 from holdfast import wire
+from holdfast.worker.collector import settle
 from holdfast.worker.control import Control
 from holdfast.worker.failure import Failure, raised
 from holdfast.worker.lifespan import Startup
@@ -52,6 +53,7 @@ def _serve(app: Callable[..., Any], app_dir: str, control: Control, listener: so
     probe = os.environ[wire.ENV_PROBE_PATH]
     shim = Shim(config.loaded_app, startup.serve, _claimed_row(), probe, _identity())
     config.loaded_app = shim
+    settle(_requests())
     server = Server(config, shim, control)
     private = socket.socket(socket.AF_UNIX)
     private.bind(probe)
@@ -87,6 +89,12 @@ def _identity() -> dict[str, object]:
         "slot": int(os.environ[wire.ENV_SLOT]),
         "generation": int(os.environ[wire.ENV_GENERATION]),
     }
+
+
+def _requests() -> int:
+    """How many requests this worker is to hold at once; 0: not known."""
+    in_flight = int(os.environ.get(wire.ENV_IN_FLIGHT, "0"))
+    return in_flight // int(os.environ.get(wire.ENV_WORKERS, "1"))
 
 
 def _claimed_row() -> memoryview:
