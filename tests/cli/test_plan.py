@@ -13,12 +13,21 @@ ASKED = ("plan", "shop:app", "--app-dir", SHOP, "-n", "20k", "--mean-time", "20s
 
 def test_a_plan_names_its_walls_values_and_formulas() -> None:
     """The table has sure, onset and best, the narrowest is marked, each value has its source."""
-    done = holdfast(*ASKED)
+    done = holdfast(*ASKED, "--explain")
     assert done.returncode == 0, done.stderr
     assert "20,000 requests in flight" in done.stdout
     assert "1,000 answers a second" in done.stdout
     assert any(line.startswith("> ") and "sure" not in line for line in done.stdout.splitlines())
-    for word in ("sure", "onset", "best", "narrowest", "memory:", "derived:", "measured:"):
+    for word in (
+        "sure",
+        "onset",
+        "best",
+        "narrowest",
+        "memory:",
+        "derived:",
+        "measured:",
+        "enforced by:",
+    ):
         assert word in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
 
@@ -53,7 +62,11 @@ def test_an_app_that_was_never_measured_is_assumed() -> None:
         (("plan", "-n", "5", "--config", "/nowhere"), "no file `/nowhere`", "--config"),
         (("plan", "-n", "5", "--mean-time", "0"), "mean time of zero", "--mean-time"),
         (("plan", "-n", "5", "--mean-time", "soon"), "not a duration", "--mean-time"),
-        (("fly",), "No such command", ""),
+        (("fly",), "`fly` is not a command", ""),
+        (("plam",), "`plam` is not a command", "did you mean `holdfast plan`?"),
+        (("plan", "shop", "-n", "5"), "`shop` names no app", "APP"),
+        (("plan", "-n", "5", "--cores", "2"), "needs its cores and its memory", "--memory"),
+        (("plan", "-n", "5", "--memory", "much"), "not a size in bytes", "--memory"),
     ],
 )
 def test_bad_input_is_fault_place_and_hint(words: tuple[str, ...], fault: str, place: str) -> None:
@@ -66,6 +79,24 @@ def test_bad_input_is_fault_place_and_hint(words: tuple[str, ...], fault: str, p
     assert "hint: " in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+def test_a_plan_for_another_host_reads_nothing_of_this_one() -> None:
+    """What is told is written, the rest is Debian 12's default and said to be assumed."""
+    words = ("--cores", "16", "--memory", "32GiB", "--nofile", "20k", "--json")
+    plan = json.loads(holdfast("plan", "-n", "50k", *words).stdout)
+    host = {value["setting"]: value for value in plan["host"]["values"]}
+    assert (plan["host"]["cores"], plan["host"]["memory_bytes"]) == (16, 32 * 2**30)
+    assert {value["source"] for value in host.values()} == {"written", "assumed"}
+    assert (host["nofile_hard"]["value"], host["nofile_hard"]["source"]) == (20_000, "written")
+    assert host["somaxconn"] in plan["assumed"]
+
+
+def test_a_plan_fits_a_screen_and_explains_on_request() -> None:
+    """The short form has at most 40 lines, and says how to see where each number comes from."""
+    done = holdfast(*ASKED, "--idle", "5k")
+    assert done.stdout.count("\n") <= 40
+    assert done.stdout.endswith("--explain\n")
 
 
 def test_more_than_the_machine_can_hold_says_what_it_can() -> None:

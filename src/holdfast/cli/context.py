@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from holdfast.cli.elsewhere import Elsewhere, planned_host
 from holdfast.facts.profiles import read_profiles
 from holdfast.model.errors import BadInput
 from holdfast.model.limit import Holds, Limit
@@ -15,7 +16,6 @@ from holdfast.model.path import Demand, Host, Path
 from holdfast.model.profile import Profile
 from holdfast.model.units import parse_seconds
 from holdfast.model.values import Source, Value, assumed
-from holdfast.observe.host import read_host
 from holdfast.programs.catalog import path_walls
 from holdfast.programs.kernel import PROCESSOR_SHARE, memory_parts
 from holdfast.readers.project import Project, project_demand, read_project, row_profile
@@ -50,6 +50,7 @@ class Options(msgspec.Struct, frozen=True):
     streams: int = 1
     surplus: int = 0
     here: bool = False
+    host: Elsewhere = Elsewhere()
 
 
 class Planned(msgspec.Struct, frozen=True):
@@ -83,7 +84,7 @@ class Planned(msgspec.Struct, frozen=True):
 def plan_path(options: Options) -> Planned:
     """Size the path for the options on this host; raises BadInput or Impossible."""
     project = find_project(options)
-    host = read_host()
+    host = planned_host(options.host)
     layout = make_layout(project, options)
     mean_time = _mean_time(options, project, layout, host)
     offered = options.in_flight + options.surplus

@@ -8,8 +8,7 @@ from typing import Any
 import click
 
 from holdfast.cli.context import Options
-from holdfast.cli.options import COUNT, COUNT_OR_ZERO, SECONDS, json_option
-from holdfast.cli.up import check_app
+from holdfast.cli.options import COUNT, COUNT_OR_ZERO, SECONDS, check_app, json_option
 from holdfast.cli.verdict import prove_app
 from holdfast.model.errors import BadInput
 
@@ -18,14 +17,37 @@ IDLE_SHARE = 10
 """One idle client beside so many in flight, where nothing is said."""
 
 
-@click.command()
-@click.option("--in-flight", "-n", type=COUNT, default="50k", show_default=True)
+@click.command(short_help="Prove it here, on an example app: 50,000 in flight.")
+@click.option(
+    "--in-flight",
+    "-n",
+    type=COUNT,
+    default="50k",
+    show_default=True,
+    help="Requests to hold at once.",
+)
 @click.option("--app", default="shop:app", show_default=True, help="shop:app, wait:app or yours.")
 @click.option("--app-dir", type=click.Path(), default=None, help="Folder of your own app.")
 @click.option("--config", type=click.Path(), default=None, help="Its holdfast.toml.")
-@click.option("--idle", type=COUNT_OR_ZERO, default=None, help="Idle clients  [N / 10]")
-@click.option("--mean-time", type=SECONDS, default=None, help="[20 s, or what the cores need]")
-@click.option("--hold", "hold_s", type=SECONDS, default=None, help="[three mean times]")
+@click.option(
+    "--idle",
+    type=COUNT_OR_ZERO,
+    default=None,
+    help="Idle keep-alive clients beside  [default: a tenth of N]",
+)
+@click.option(
+    "--mean-time",
+    type=SECONDS,
+    default=None,
+    help="Mean time of a request  [default: 20 s, longer where the cores need it]",
+)
+@click.option(
+    "--hold",
+    "hold_s",
+    type=SECONDS,
+    default=None,
+    help="How long N are held  [default: three mean times]",
+)
 @click.option("--out", type=click.Path(dir_okay=False), default=None, help="Result file (JSON).")
 @json_option
 def demo(**given: Any) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 
 import click
@@ -28,6 +29,17 @@ class Commands(click.Group):
         command: click.Command = getattr(import_module(f"holdfast.cli.{cmd_name}"), cmd_name)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the first word names; for any other the nearest one is the hint."""
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            near = get_close_matches(name, COMMANDS, n=1)
+            hint = f"did you mean `holdfast {near[0]}`?" if near else "see `holdfast --help`"
+            raise BadInput(f"`{name}` is not a command", hint=hint)
+        return super().resolve_command(ctx, args)
+
 
 @click.group(
     cls=Commands,
@@ -50,18 +62,27 @@ def holdfast() -> None:
 def main() -> None:
     """Run the command line; a fault that we know is never shown as a traceback."""
     try:
+        code = _run()
+        sys.stdout.flush()
+    except OSError as wrong:
+        code = say.unheard(wrong)
+    sys.exit(code)
+
+
+def _run() -> int:
+    try:
         code = holdfast.main(prog_name="holdfast", standalone_mode=False)
     except HoldfastError as error:
         say.fault(error)
-        code = error.exit_code
+        return error.exit_code
+    except click.exceptions.NoArgsIsHelpError as bare:
+        click.echo(bare.format_message())
+        return 0
     except click.UsageError as wrong:
         where = wrong.ctx.command_path if wrong.ctx is not None else "holdfast"
         say.fault(BadInput(wrong.format_message(), hint=f"see `{where} --help`"))
-        code = 2
+        return 2
     except (click.Abort, KeyboardInterrupt):
-        say.say("interrupted")
-        code = 130
-    except BrokenPipeError:
-        sys.stderr.close()
-        code = 1
-    sys.exit(code if isinstance(code, int) else 0)
+        say.say("interrupted; whatever was started has been stopped")
+        return 130
+    return code if isinstance(code, int) else 0

@@ -99,3 +99,11 @@ def app_options(command: Command) -> Command:
 def json_option(command: Command) -> Command:
     """`--json`: the answer as JSON on stdout, talk on stderr."""
     return click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")(command)
+
+
+def check_app(app: str) -> None:
+    """An app is written module:attribute; anything else is bad input before anything starts."""
+    module, _, attribute = app.partition(":")
+    if not module or not attribute:
+        hint = "write it as `module:attribute`, like `shop:app`"
+        raise BadInput(f"`{app}` names no app", place="APP", hint=hint)

@@ -8,9 +8,8 @@ import click
 import msgspec
 
 from holdfast.cli.context import Options
-from holdfast.cli.options import COUNT, COUNT_OR_ZERO, SECONDS, json_option
+from holdfast.cli.options import COUNT, COUNT_OR_ZERO, SECONDS, check_app, json_option
 from holdfast.cli.target import UrlProof, prove_url
-from holdfast.cli.up import check_app
 from holdfast.cli.verdict import prove_app
 
 
@@ -19,7 +18,9 @@ from holdfast.cli.verdict import prove_app
 @click.option("--in-flight", "-n", type=COUNT, required=True, help="Requests to hold at once.")
 @click.option("--idle", type=COUNT_OR_ZERO, default="0", help="Idle keep-alive clients beside.")
 @click.option("--idle-path", default="/", show_default=True, help="What an idle client asks once.")
-@click.option("--hold", "hold_s", type=SECONDS, default=None, help="[30 s, or three mean times]")
+@click.option(
+    "--hold", "hold_s", type=SECONDS, default=None, help="[default: 30 s, or 3 mean times]"
+)
 @click.option("--mean-time", type=SECONDS, default=None, help="Mean time of a request.")
 @click.option("--ids", type=COUNT, default="10k", show_default=True, help="Values of {id}.")
 @click.option("--app-dir", type=click.Path(), default=".", help="Folder of an app TARGET.")

@@ -1,15 +1,23 @@
-"""Everything that is printed: data to stdout, talk and errors to stderr. Decides nothing else."""
+"""Everything that is printed: data to stdout, talk and errors to stderr. Decides nothing else.
+
+Data that cannot be written is a fault; talk that nobody hears any more is dropped.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
+import signal
 import sys
 import textwrap
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final, NamedTuple, NoReturn
 
 import msgspec
 from rich.box import SIMPLE
-from rich.console import Console
+from rich.console import Console, ConsoleRenderable
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -17,31 +25,88 @@ from holdfast.model.errors import HoldfastError
 from holdfast.model.units import format_seconds
 from holdfast.stack.config import Event, Serving
 
-NARROW = 80
+NARROW: Final = 80
 """Columns that everything must be readable in; a pipe counts as so wide."""
-MOST_COLUMNS = 110
+MOST_COLUMNS: Final = 110
 """Longer lines are hard to read, however wide the terminal is."""
+GLUE: Final = "\xa0"
+"""A blank at which no line ends; it is printed as a plain one."""
+UNWRITABLE: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
+"""What a stream that cannot take more says; a reader that has left is a BrokenPipeError."""
 
 
-def _console(stream: Any) -> Console:
-    width = None if stream.isatty() else NARROW
-    return Console(file=stream, width=width, highlight=False, soft_wrap=not stream.isatty())
+class Terminal(Console):
+    """One of our two streams: 80 columns where it is no terminal, ASCII where it can no more."""
+
+    def __init__(self, stream: Any) -> None:
+        self.is_tty = stream.isatty()
+        width = None if self.is_tty else NARROW
+        super().__init__(file=stream, width=width, highlight=False, soft_wrap=not self.is_tty)
+
+    @property
+    def encoding(self) -> str:
+        """What can be drawn: the stream's encoding, or ASCII where the locale was said to be C."""
+        return "ascii" if _is_c_locale() else super().encoding
+
+    @property
+    def columns(self) -> int:
+        """How wide a line may be; a terminal may change it at any time."""
+        return min(self.width, MOST_COLUMNS)
+
+    @property
+    def can_rewrite(self) -> bool:
+        """Whether a line that stands can be drawn anew."""
+        return self.is_tty and not self.is_dumb_terminal
+
+    def on_broken_pipe(self) -> NoReturn:
+        """Let the command end as every other writer does whose reader has left."""
+        raise  # noqa: PLE0704 - rich calls this while it handles the BrokenPipeError
 
 
-out = _console(sys.stdout)
-err = _console(sys.stderr)
+def _is_c_locale() -> bool:
+    """Whether the environment names the C locale. Where it names none, UTF-8 is likelier (PEP 538).
+
+    Python itself sets LC_CTYPE to C.UTF-8 there and writes UTF-8 all the same.
+    """
+    kind = os.environ.get("LC_CTYPE", "").replace("C.UTF-8", "")
+    return (os.environ.get("LC_ALL") or kind or os.environ.get("LANG")) in {"C", "POSIX"}
+
+
+def _stream(name: str) -> Any:
+    """The standard stream; what was closed is replaced, so that no socket takes its number."""
+    stream = getattr(sys, name)
+    if stream is None:
+        stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+        setattr(sys, name, stream)
+    stream.reconfigure(errors="backslashreplace")
+    return stream
+
+
+out = Terminal(_stream("stdout"))
+err = Terminal(_stream("stderr"))
 
 
 def say(text: str = "") -> None:
     """One line of talk, to stderr."""
-    err.print(text, markup=False)
+    talk(Text(text))
+
+
+def talk(drawn: ConsoleRenderable) -> None:
+    """Something drawn, to stderr."""
+    with contextlib.suppress(OSError):
+        err.print(drawn)
 
 
 def data(value: object) -> None:
     """The command's answer as JSON, to stdout."""
-    encoded = msgspec.json.format(msgspec.json.encode(value), indent=2)
-    sys.stdout.write(encoded.decode() + "\n")
+    _write(msgspec.json.format(msgspec.json.encode(value), indent=2))
+
+
+def _write(encoded: bytes) -> None:
+    """One line of data as it is, whatever the terminal's encoding."""
     sys.stdout.flush()
+    sys.stdout.buffer.write(encoded + b"\n")
+    sys.stdout.buffer.flush()
 
 
 def text(line: str = "", *, style: str = "") -> None:
@@ -49,55 +114,81 @@ def text(line: str = "", *, style: str = "") -> None:
     out.print(Text(line, style=style))
 
 
-def item(head: str, body: str) -> None:
+def item(head: str, body: str, *, style: str = "") -> None:
     """A head and a body to stdout, the body wrapped under itself where the line is too long."""
-    lines = textwrap.wrap(body, max(20, min(out.width, MOST_COLUMNS) - len(head))) or [""]
-    text(head + lines[0])
-    for line in lines[1:]:
+    room = max(20, out.columns - len(head))
+    lines = textwrap.wrap(body, room, break_on_hyphens=False) or [""]
+    first, *more = (line.replace(GLUE, " ") for line in lines)
+    out.print(Text.assemble((head, style), first))
+    for line in more:
         text(" " * len(head) + line)
 
 
-def table(columns: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str]]) -> None:
-    """A table to stdout: columns are (title, is it a number)."""
-    drawn = Table(box=SIMPLE, pad_edge=False, show_edge=False)
-    for title, is_number in columns:
+class Column(NamedTuple):
+    """A column of a table: the one of the highest `spare` is left out where it grows too wide."""
+
+    title: str
+    is_number: bool = False
+    spare: int = 0
+
+
+def table(
+    columns: Sequence[Column | tuple[str, bool]], rows: Iterable[Sequence[str | ConsoleRenderable]]
+) -> None:
+    """A table to stdout, without columns that can be spared where the terminal is too narrow."""
+    titles, rows = [Column(*column) for column in columns], list(rows)
+    kept = list(range(len(titles)))
+    while _measure(drawn := _table(titles, rows, kept)) > out.width:
+        spared = max(kept, key=lambda index: titles[index].spare)
+        if not titles[spared].spare:
+            break
+        kept.remove(spared)
+    with out.capture() as captured:
+        out.print(drawn)
+    for one in captured.get().splitlines():
+        out.file.write(one.rstrip() + "\n")
+    out.file.flush()
+
+
+def _table(titles: list[Column], rows: list[Any], kept: list[int]) -> Table:
+    is_ascii = out.options.ascii_only
+    box, gap = (None, 2) if is_ascii else (SIMPLE, 1)
+    drawn = Table(box=box, pad_edge=False, show_edge=False, padding=(0, gap, 0, 0))
+    for title, is_number, _ in (titles[index] for index in kept):
         drawn.add_column(title, justify="right" if is_number else "left", overflow="fold")
     for row in rows:
-        drawn.add_row(*(Text(cell) for cell in row))
-    out.print(drawn)
+        cells = (row[index] for index in kept)
+        drawn.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells))
+    return drawn
+
+
+def _measure(drawn: Table) -> int:
+    """Columns that it would take if there were enough."""
+    return Measurement.get(out, out.options.update(width=1000), drawn).maximum
 
 
 def fault(error: HoldfastError) -> None:
     """An error as fault, place, hint; the word comes first so that colour carries nothing alone."""
-    err.print(Text.assemble(("error", "bold red"), f": {error.fault}"))
+    talk(Text.assemble(("error", "bold red"), f": {error.fault}"))
     if error.place:
-        err.print(Text(f"  at {error.place}"))
+        say(f"  at {error.place}")
     if error.hint:
-        err.print(Text.assemble(("hint", "bold"), f": {error.hint}"))
+        talk(Text.assemble(("hint", "bold"), f": {error.hint}"))
 
 
-class LiveLine:
-    """One line that is rewritten in a terminal, and printed every few updates in a pipe."""
+def unheard(wrong: OSError) -> int:
+    """The exit code of a command whose output could not be written; raises what is not of that.
 
-    def __init__(self, every: int = 5) -> None:
-        self._tty = sys.stderr.isatty()
-        self._every = every
-        self._count = 0
-
-    def show(self, line: str) -> None:
-        """Show the newest state; keep it within the terminal's width."""
-        if self._tty:
-            sys.stderr.write("\r\x1b[K" + line[: err.width - 1])
-        elif self._count % self._every == 0:
-            sys.stderr.write(line + "\n")
-        self._count += 1
-        sys.stderr.flush()
-
-    def end(self) -> None:
-        """Leave the last state standing."""
-        if self._tty and self._count:
-            sys.stderr.write("\n")
-            sys.stderr.flush()
+    A reader that has left ends it without a word, as SIGPIPE ends others (128 + 13).
+    """
+    if wrong.filename is not None or wrong.errno not in UNWRITABLE | {errno.EPIPE}:
+        raise wrong
+    if wrong.errno != errno.EPIPE:
+        hint = "make room, or send the output elsewhere"
+        fault(HoldfastError(f"the output cannot be written: {wrong.strerror}", hint=hint))
+    # What is left in the buffer has nowhere to go: the interpreter must not try it once more.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + signal.SIGPIPE if wrong.errno == errno.EPIPE else HoldfastError.exit_code
 
 
 def event_line(event: Event | Serving) -> None:
@@ -106,9 +197,12 @@ def event_line(event: Event | Serving) -> None:
 
 
 def event_json(event: Event | Serving) -> None:
-    """The same as one line of JSON on stdout, for programs that watch."""
-    sys.stdout.write(msgspec.json.encode(event).decode() + "\n")
-    sys.stdout.flush()
+    """The same as one line of JSON on stdout, for programs that watch.
+
+    A stack serves on when its watcher has left.
+    """
+    with contextlib.suppress(OSError):
+        _write(msgspec.json.encode(event))
 
 
 def event_text(event: Event | Serving) -> str:

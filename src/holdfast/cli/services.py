@@ -8,11 +8,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from holdfast.cli.context import Planned
 from holdfast.model.errors import BadInput, HoldfastError
+from holdfast.model.units import plural
 from holdfast.readers.project import ServiceRow
 from holdfast.stack.warden import Brood
 
@@ -30,10 +31,14 @@ class Services:
         self.processes: list[subprocess.Popen[bytes]] = []
         self.env: dict[str, str] = {}
 
-    def start(self) -> None:
-        """Start each service that has a command, and wait until it says that it is ready."""
+    def start(self, step: Callable[[str], None]) -> None:
+        """Start each service that has a command, and wait until it says that it is ready.
+
+        `step` is told which one is started.
+        """
         for name, row in self._planned.project.services.items():
             if row.command:
+                step(f"starting {name}: {plural(self._planned.path.hop(name).processes, 'port')}")
                 self._start_one(name, row)
 
     def _start_one(self, name: str, row: ServiceRow) -> None:

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Any
 
 import msgspec
+from rich.progress_bar import ProgressBar
 
 from holdfast.cli import say
 from holdfast.cli.context import Planned
+from holdfast.cli.elsewhere import Elsewhere
 from holdfast.model.holding import UNLIMITED
 from holdfast.model.limit import Holds, Limit
+from holdfast.model.path import Hop
 from holdfast.model.units import format_bytes, format_count, format_seconds
-from holdfast.model.values import Value
+from holdfast.model.values import Source, Value
+
+BYTES = ("memory_available", "cgroup_memory_max", "cgroup_memory_used")
+"""Sizes whose names do not say so."""
+MANY = ("workers", "processes", "addresses")
+"""Values that only say how many of a hop there are."""
+SHORT = 40
+"""A source longer than this is written once for the values that follow each other with it."""
 
 
 def plan_json(planned: Planned) -> dict[str, Any]:
@@ -50,12 +63,15 @@ def plan_json(planned: Planned) -> dict[str, Any]:
             "memory_bytes": planned.host.memory_bytes,
             "values": [_value_json(value) for value in planned.host.values],
         },
-        "assumed": [
-            _value_json(value)
-            for value in (planned.mean_time, *(v for hop in planned.path.hops for v in hop.values))
-            if value.source.value == "assumed"
-        ],
+        "assumed": [_value_json(value) for value in assumptions(planned)],
     }
+
+
+def assumptions(planned: Planned) -> list[Value]:
+    """What nobody stated or measured, of the demand, the hops and the host."""
+    of_hops = (value for hop in planned.path.hops for value in hop.values)
+    values = (planned.mean_time, *of_hops, *planned.host.values)
+    return [value for value in values if value.source is Source.ASSUMED]
 
 
 def _wall_json(limit: Limit, holds: Holds) -> dict[str, Any]:
@@ -86,22 +102,22 @@ def _value_json(value: Value) -> dict[str, Any]:
     }
 
 
-def show_plan(planned: Planned, *, with_host: bool = False) -> None:
-    """The plan for people, at 80 columns: what is asked, each wall, each value with its formula."""
+def show_plan(planned: Planned, *, explain: bool = False) -> None:
+    """The plan for people, on one screen of 80 columns: what is asked, each wall, what is started.
+
+    `explain` adds where every number comes from: each wall's formula, each value of hops and host.
+    """
     _show_demand(planned)
     _show_walls(planned)
-    _show_memory(planned)
-    say.text()
+    _show_sizes(planned)
+    if not explain:
+        say.text()
+        say.text("every value and its source: holdfast plan --explain")
+        return
+    _explain_walls(planned)
     for hop in planned.path.hops:
-        name = hop.program if hop.name == hop.program else f"{hop.name} ({hop.program})"
-        many = f" x {hop.processes}" if hop.processes > 1 else ""
-        say.text(f"{name} {hop.version}{many}", style="bold")
-        for value in hop.values:
-            _show_value(value)
-    if with_host:
-        say.text(f"host {planned.host.name}", style="bold")
-        for value in planned.host.values:
-            _show_value(value)
+        _show_values(_hop_title(hop), hop.values)
+    _show_values(f"host {planned.host.name}", planned.host.values)
 
 
 def _show_demand(planned: Planned) -> None:
@@ -109,6 +125,9 @@ def _show_demand(planned: Planned) -> None:
     more = f" + {options.surplus:,} more clients" if options.surplus else ""
     idle = f", {demand.idle:,} idle clients beside" if demand.idle else ""
     say.text(f"{options.in_flight:,} requests in flight{more}{idle}", style="bold")
+    if options.host != Elsewhere():
+        host = planned.host
+        say.text(f"  on a host of {host.cores:g} cores and {format_bytes(host.memory_bytes)}")
     mean = format_seconds(planned.mean_time.number)
     say.item("  ", f"mean time {mean} ({planned.mean_time.why})")
     burst = f"bursts of {demand.burst:,} within {format_seconds(demand.burst_s)}"
@@ -116,54 +135,110 @@ def _show_demand(planned: Planned) -> None:
     say.text()
 
 
+COLUMNS = (
+    say.Column(""),
+    say.Column("what limits it"),
+    say.Column("sure", is_number=True),
+    say.Column("onset", is_number=True, spare=1),
+    say.Column("best", is_number=True),
+    say.Column("when full"),
+    say.Column("N of sure", spare=2),
+)
+BAR_COLUMNS = 9
+
+
 def _show_walls(planned: Planned) -> None:
-    rows = []
-    for index, (limit, holds) in enumerate(planned.walls):
-        rows.append(
-            (
-                ">" if index == 0 else "",
-                f"{limit.hop}: {limit.resource}",
-                _held(holds.sure),
-                _held(holds.onset),
-                _held(holds.best),
-                limit.full.act.value,
-            )
+    asked = planned.demand.in_flight
+    rows = [
+        (
+            ">" if index == 0 else "",
+            f"{limit.hop}: {limit.resource}",
+            _held(holds.sure),
+            _held(holds.onset),
+            _held(holds.best),
+            limit.full.act.value,
+            ProgressBar(total=holds.sure, completed=asked, width=BAR_COLUMNS),
         )
-    columns = (
-        ("", False),
-        ("what limits it", False),
-        ("sure", True),
-        ("onset", True),
-        ("best", True),
-        ("when full", False),
-    )
-    say.table(columns, rows)
+        for index, (limit, holds) in enumerate(planned.walls)
+    ]
+    say.table(COLUMNS, rows)
     limit, holds = planned.walls[0]
     say.text()
     say.item("> narrowest: ", f"{limit.resource} of {limit.hop}, {limit.formula}")
     told = limit.full.told or limit.full.act.value
     say.item("  ", f"past {holds.sure:,} a request may be: {told}")
+    say.text()
 
 
 def _held(count: int) -> str:
     return "unlimited" if count >= UNLIMITED else format_count(count)
 
 
-def _show_memory(planned: Planned) -> None:
-    parts = ", ".join(
-        f"{name} {format_bytes(size)}" for name, size in planned.memory_by_hop().items()
-    )
-    say.item("  memory: ", f"{format_bytes(planned.memory_bytes)} on this host ({parts})")
+def _show_sizes(planned: Planned) -> None:
+    """What would be started and what it takes; and which numbers nobody measured."""
+    for hop in planned.path.hops:
+        if hop.program != "kernel":
+            sizes = (v for v in hop.values if v.source is Source.DERIVED and v.setting not in MANY)
+            told = _listed(sizes)
+            say.item(f"  {_hop_title(hop)}" + (": " if told else ""), told)
+    where = "on this host" if planned.options.host == Elsewhere() else "on that host"
+    memory = planned.memory_by_hop().items()
+    parts = _unbroken(f"{name} {format_bytes(size)}" for name, size in memory)
+    say.item("  memory: ", f"{format_bytes(planned.memory_bytes)} {where} ({parts})")
+    for why, values in groupby(assumptions(planned), lambda value: value.why.split(": ")[0]):
+        say.item("  assumed: ", f"{_listed(values)} ({why})")
 
 
-def _show_value(value: Value) -> None:
+def _listed(values: Iterable[Value]) -> str:
+    return _unbroken(f"{value.setting} {_shown(value)}" for value in values)
+
+
+def _unbroken(parts: Iterable[str]) -> str:
+    """`nofile 19,209, backlog 316`: no line ends within a part."""
+    return ", ".join(part.replace(" ", say.GLUE) for part in parts)
+
+
+def _hop_title(hop: Hop) -> str:
+    program = "" if hop.name == hop.program else f" ({hop.program})"
+    version = f" {hop.version}" if hop.version else ""
+    return f"{hop.name}{program}{version} x {hop.processes}"
+
+
+def _explain_walls(planned: Planned) -> None:
+    say.text()
+    say.text("walls", style="bold")
+    for limit, _ in planned.walls:
+        many = f" x {limit.scopes}" if limit.scopes > 1 else ""
+        size = format_bytes if limit.resource == "memory" else format_count
+        room = f"{size(limit.capacity)}{many}"
+        say.item(
+            f"  {limit.hop}: {limit.resource}: ",
+            f"{room}; {limit.formula}; enforced by: {limit.enforcer or 'nobody'}",
+        )
+
+
+def _show_values(title: str, values: Sequence[Value]) -> None:
+    say.text()
+    say.text(title, style="bold")
+    before = None
+    for value in values:
+        source = f"{value.source.value}: {value.why}"
+        body = "the same" if source == before and len(source) > SHORT else source
+        say.item(f"  {value.setting:<19} {_shown(value):<10} ", body)
+        before = source
+
+
+def _shown(value: Value) -> str:
+    """A value as people read it, by the unit that its name ends in."""
     number = value.value
-    if value.setting.endswith("_bytes") and isinstance(number, int | float):
-        shown = format_bytes(number)
-    elif value.setting.endswith("_s") and isinstance(number, int | float):
-        shown = format_seconds(number)
-    elif isinstance(number, int | float) and not isinstance(number, bool):
-        shown = f"{number:,g}" if abs(number) < 1e6 else f"{number:,.0f}"
-    else:
-        shown = "unset" if number is None else str(number)
-    say.item(f"  {value.setting:<18} {shown:<10} ", f"{value.source.value}: {value.why}")
+    if isinstance(number, bool):
+        return "yes" if number else "no"
+    if not isinstance(number, int | float):
+        return "unknown" if number is None else str(number) or "none"
+    if math.isinf(number):
+        return "no limit"
+    if value.setting.endswith("_bytes") or value.setting in BYTES:
+        return format_bytes(number)
+    if value.setting.endswith("_s"):
+        return format_seconds(number)
+    return f"{number:,g}" if abs(number) < 1e6 else f"{number:,.0f}"

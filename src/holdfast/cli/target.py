@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -23,6 +24,8 @@ from holdfast.stack.register import FoundStack, find_stack
 
 USUAL_HOLD_S = 30.0
 GRACE_S = 10.0
+PROBE_S = 1.0
+"""A connect that has no answer after so long met a full accept queue: that is a run's to tell."""
 
 
 def parse_target(url: str) -> tuple[str, int, str, str]:
@@ -74,12 +77,13 @@ def prove_url(asked: UrlProof) -> int:
     plan = _proof_plan(asked)
     if asked.out is not None:
         check_place(asked.out)
+    _check_listener(plan.load)
     stack = find_stack(plan.load.address, plan.load.port)
     if stack is None and not asked.as_json:
         say.say("no count from the app: two witnesses, the client's and the kernel's")
     nonce = "check" if stack is None else "require"
     load = msgspec.structs.replace(plan.load, nonce=nonce)
-    with live_line(asked.as_json) as on_moment:
+    with live_line(asked.as_json, plan) as on_moment:
         proof = Proof(
             msgspec.structs.replace(plan, load=load),
             in_flight=None if stack is None else stack.gauge.in_flight,
@@ -90,6 +94,17 @@ def prove_url(asked: UrlProof) -> int:
         with stop_on_signal(proof.stop):
             result = proof.run()
     return finish(result, None, asked.out, as_json=asked.as_json)
+
+
+def _check_listener(load: LoadPlan) -> None:
+    """Nothing that listens is known at once; everything else is for the run to find out."""
+    try:
+        socket.create_connection((load.address, load.port), PROBE_S).close()
+    except ConnectionRefusedError:
+        fault = f"nothing listens on {load.address}:{load.port}"
+        raise BadInput(fault, place="TARGET", hint="start the app first: `holdfast up`") from None
+    except OSError:
+        return
 
 
 def _proof_plan(asked: UrlProof) -> ProofPlan:

@@ -11,10 +11,11 @@ import msgspec
 
 from holdfast.cli import say
 from holdfast.cli.context import OPEN_RATE, Planned
-from holdfast.cli.live import live_line
+from holdfast.cli.live import live_line, starting
 from holdfast.cli.services import Services, free_ports
 from holdfast.cli.up import stack_config
 from holdfast.load.plan import LoadPlan
+from holdfast.model.units import plural
 from holdfast.proof.machine import Machine
 from holdfast.proof.result import Result
 from holdfast.proof.run import Proof, ProofPlan
@@ -45,7 +46,8 @@ def run_trial(trial: Trial) -> Result:
         brood = cleanup.enter_context(Brood())
         services = Services(trial.planned, brood)
         cleanup.callback(services.stop)
-        services.start()
+        with starting(trial.quiet) as step:
+            services.start(step)
         config = stack_config(
             trial.planned,
             address="127.0.0.1",
@@ -54,10 +56,13 @@ def run_trial(trial: Trial) -> Result:
             env=services.env,
         )
         stack = cleanup.enter_context(StackProcess(config))
-        stack.start()
-        stack.wait_until_ready()
+        workers = plural(config.slots, "worker")
+        with starting(trial.quiet) as step:
+            step(f"starting {workers}")
+            stack.start()
+            stack.wait_until_ready(on_ready=lambda n: step(f"starting {workers}", f"{n:,} ready"))
         if not trial.quiet:
-            say.say(f"{config.slots} workers answer on http://{stack.address}:{stack.port}")
+            say.say(f"{workers} at http://{stack.address}:{stack.port}")
         return _prove(trial, stack, services, started)
 
 
@@ -88,7 +93,10 @@ def _prove(trial: Trial, stack: StackProcess, services: Services, started: Machi
         mean_time_s=planned.mean_time.number,
         grace_s=trial.grace_s,
     )
-    with live_line(trial.quiet) as on_moment:
+    if not trial.quiet:
+        clients = plural(demand.in_flight + demand.idle, "client")
+        say.say(f"{clients} to open, in {plural(load.processes, 'generator process')}")
+    with live_line(trial.quiet, plan) as on_moment:
         proof = Proof(
             plan,
             in_flight=stack.gauge.in_flight,

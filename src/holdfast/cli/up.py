@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from holdfast.cli import say, show
 from holdfast.cli.context import Planned, plan_path
-from holdfast.cli.options import SECONDS, app_options, demand_options, json_option
+from holdfast.cli.options import SECONDS, app_options, check_app, demand_options, json_option
 from holdfast.cli.plan import make_options
-from holdfast.model.errors import BadInput
 from holdfast.stack.config import StackConfig
 from holdfast.stack.supervisor import Supervisor
 
@@ -43,14 +40,6 @@ def up(app: str, address: str, port: int, grace_s: float, as_json: bool, **given
     return Supervisor(config, say.event_line if not as_json else say.event_json).run()
 
 
-def check_app(app: str) -> None:
-    """An app is written module:attribute; anything else is bad input before anything starts."""
-    module, _, attribute = app.partition(":")
-    if not module or not attribute:
-        hint = "write it as `module:attribute`, like `shop:app`"
-        raise BadInput(f"`{app}` names no app", place="APP", hint=hint)
-
-
 def stack_config(
     planned: Planned,
     *,
@@ -77,8 +66,3 @@ def stack_config(
         in_flight=planned.demand.in_flight,
         env={**told, **(env or {})},
     )
-
-
-def python() -> str:
-    """The interpreter that services of a trial are started with."""
-    return sys.executable

@@ -161,28 +161,32 @@ class Fleet:
             dead=len(dead),
         )
 
-    def let_go(self, grace_s: float, on_wait: Callable[[], None] | None = None) -> FleetTotals:
+    def let_go(self, grace_s: float, on_wait: Callable[[], bool] | None = None) -> FleetTotals:
         """Send nothing more, wait up to `grace_s` for what is in flight, close, and add up.
 
-        `on_wait` is called about every 20 ms meanwhile. Raises HoldfastError when a request is not
-        accounted for.
+        `on_wait` is called about every 20 ms meanwhile; what it returns ends the wait at once.
+        Raises HoldfastError when a request is not accounted for.
         """
         if self._totals is not None:
             return self._totals
-        end_s = time.monotonic() + max(grace_s, 0.0)
-        for board, process in zip(self._boards, self._started, strict=True):
-            if process.poll() is None:
-                board.words[shared.LET_GO_NS] = int(end_s * 1e9)
+        end_s = self._wait_no_longer_than(time.monotonic() + max(grace_s, 0.0))
         while any(process.poll() is None for process in self._started):
             if time.monotonic() > end_s + STOP_CEILING_S:
                 break
-            if on_wait is not None:
-                on_wait()
+            if on_wait is not None and on_wait() and time.monotonic() < end_s:
+                end_s = self._wait_no_longer_than(time.monotonic())
             time.sleep(WATCH_S)
         wall_s = time.monotonic() - self._began_s
         self.kill()
         self._totals = self._collect(wall_s)
         return self._totals
+
+    def _wait_no_longer_than(self, end_s: float) -> float:
+        """Tell every process that runs when to stop waiting for answers."""
+        for board, process in zip(self._boards, self._started, strict=True):
+            if process.poll() is None:
+                board.words[shared.LET_GO_NS] = int(end_s * 1e9)
+        return end_s
 
     def kill(self) -> None:
         """End every process at once; what each had counted stays."""

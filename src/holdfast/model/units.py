@@ -47,6 +47,12 @@ def format_count(value: float) -> str:
     return "unlimited" if math.isinf(value) else f"{value:,.0f}"
 
 
+def plural(count: int, noun: str) -> str:
+    """A count with its noun: 1 worker, 1,200 workers, 3 processes."""
+    ending = "" if count == 1 else "es" if noun.endswith("s") else "s"
+    return f"{count:,} {noun}{ending}"
+
+
 def format_bytes(value: float) -> str:
     """Bytes with a binary unit and three figures: 64 KiB, 1.52 GiB."""
     size, unit = float(value), "B"

@@ -210,14 +210,15 @@ class Proof:
             due_s = min(max(due_s + 1.0, math.ceil(time.monotonic() - begun_s)), hold_s)
 
     def _let_go(self, fleet: Fleet, watch: Watch) -> FleetTotals:
-        """Send nothing more and wait for answers, but not after an interruption."""
+        """Send nothing more and wait for answers, but no longer than until an interruption."""
         look_s = time.monotonic() + 1.0
 
-        def on_wait() -> None:
+        def on_wait() -> bool:
             nonlocal look_s
             if time.monotonic() >= look_s:
                 look_s += 1.0
                 self._look(watch, "letting go")
+            return self._is_stopped
 
         return fleet.let_go(0.0 if self._is_stopped else self._plan.grace_s, on_wait)
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -64,12 +65,21 @@ class StackProcess:
         self._reader = threading.Thread(target=self._read, name="stack reports", daemon=True)
         self._reader.start()
 
-    def wait_until_ready(self, timeout_s: float | None = None) -> None:
-        """Wait until every slot answers; raises the HoldfastError that the supervisor reports."""
+    def wait_until_ready(
+        self, timeout_s: float | None = None, on_ready: Callable[[int], None] | None = None
+    ) -> None:
+        """Wait until every slot answers; raises the HoldfastError that the supervisor reports.
+
+        `on_ready` is told how many answer, whenever something has happened.
+        """
+
+        def is_decided() -> bool:
+            if on_ready is not None:
+                on_ready(sum(slot.state == "ready" for slot in self._slots.values()))
+            return bool(self._serving or self._failed or self._is_over)
+
         with self._changed:
-            arrived = self._changed.wait_for(
-                lambda: self._serving or self._failed or self._is_over, timeout_s
-            )
+            arrived = self._changed.wait_for(is_decided, timeout_s)
         if self._failed is not None:
             kind = BadInput if self._failed.exit_code == BadInput.exit_code else HoldfastError
             raise kind(self._failed.fault, place=self._failed.place, hint=self._failed.hint)
