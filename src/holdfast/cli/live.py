@@ -23,6 +23,8 @@ from holdfast.proof.run import ProofPlan
 
 PLAIN_EVERY_S: Final = 5.0
 """Seconds of the run between two plain lines of one phase."""
+BAR_COLUMNS: Final = 40
+"""No longer, so that a terminal that is made narrower seldom breaks the line that stands there."""
 STYLES: Final = {"held": "bold green", "not held": "bold red", "void": "bold yellow"}
 
 
@@ -89,17 +91,15 @@ class Progress:
         self._opened_s = 0.0
 
     def reached(self, moment: Moment) -> tuple[float, str]:
-        """The part of the phase that is over (0 to 1), and the same in words."""
-        plan, count = self._plan, moment.witnesses.client
+        """The part of the phase that is over (0 to 1), and the time in words."""
+        plan, part = self._plan, min(1.0, moment.witnesses.client / self._plan.clients)
         if moment.phase == "opening":
             self._opened_s = moment.at_s
-            return count / plan.clients, f"{moment.at_s:.0f} s, {count:,} of {plan.clients:,}"
+            return part, f"{moment.at_s:.0f} s"
+        passed_s = moment.at_s - self._opened_s
         if moment.phase == "hold":
-            passed_s = moment.at_s - self._opened_s
-            left_s = max(0.0, plan.hold_s - passed_s)
-            told = f"{passed_s:.0f} of {plan.hold_s:.0f} s, {left_s:.0f} s to go"
-            return min(1.0, passed_s / plan.hold_s), told
-        return 1 - min(1.0, count / plan.clients), f"{count:,} left"
+            return min(1.0, passed_s / plan.hold_s), f"{passed_s:.0f}/{plan.hold_s:.0f} s"
+        return 1 - part, f"{passed_s - plan.hold_s:.0f} s"
 
 
 class Plain:
@@ -116,38 +116,33 @@ class Plain:
         if moment.phase == self._phase and moment.at_s < self._due_s:
             return
         self._phase, self._due_s = moment.phase, moment.at_s + PLAIN_EVERY_S
-        say.say(f"{moment.phase} {told}; {'  '.join(_counted(moment))}")
+        say.say(f"{moment.phase} {told}  {_counted(moment)}")
 
 
 def _drawn(moment: Moment, done: float, told: str) -> ConsoleRenderable:
     """Two lines at 80 columns: phase with its bar, and what is counted; more where it is narrow."""
-    grid = Table.grid(expand=True, padding=(0, 1))
-    grid.add_column(no_wrap=True)
-    grid.add_column(ratio=1)
-    grid.add_column(no_wrap=True)
-    bar = ProgressBar(total=1.0, completed=done)
+    grid = Table.grid(padding=(0, 1))
+    bar = ProgressBar(total=1.0, completed=done, width=BAR_COLUMNS)
     grid.add_row(Text(moment.phase, style="bold"), bar, Text(told))
-    return Group(grid, Text("  ".join(_counted(moment))))
+    return Group(grid, Text(_counted(moment)))
 
 
-def _counted(moment: Moment) -> tuple[str, ...]:
-    """Each count with its name: in flight by witness, answers, failures, memory."""
+def _counted(moment: Moment) -> str:
+    """`client 51,000 app 50,990 kernel 51,000  2,480/s  0 failed  1.9 GiB`."""
     seen = moment.witnesses
+    app = "-" if seen.app is None else f"{seen.app:,}"
+    kernel = "-" if seen.kernel is None else f"{seen.kernel:,}"
     return (
-        f"client {seen.client:,}",
-        "app -" if seen.app is None else f"app {seen.app:,}",
-        "kernel -" if seen.kernel is None else f"kernel {seen.kernel:,}",
-        f"{moment.rate:,.0f}/s",
-        f"{moment.failed:,} failed",
-        format_bytes(moment.memory_bytes),
+        f"client {seen.client:,} app {app} kernel {kernel}  "
+        f"{moment.rate:,.0f}/s  {moment.failed:,} failed  {format_bytes(moment.memory_bytes)}"
     )
 
 
 def show_result(result: Result, planned_bytes: int | None) -> None:
     """The verdict for people, on stdout: the word first, what was counted, then why."""
-    held = f"{result.held:,} of {result.asked:,} in flight"
+    told = f"{result.asked:,} in flight were asked, {result.held:,} were there at the least"
     say.text()
-    say.item(f"{result.verdict}: ", held, style=STYLES[result.verdict])
+    say.item(f"{result.verdict}: ", told, style=STYLES[result.verdict])
     for name, told in _rows(result, planned_bytes):
         say.item(f"  {name:<10} ", told)
 

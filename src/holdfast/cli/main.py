@@ -29,6 +29,13 @@ class Commands(click.Group):
         command: click.Command = getattr(import_module(f"holdfast.cli.{cmd_name}"), cmd_name)
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; what it could not print is told here, or click would call it 1."""
+        try:
+            return super().invoke(ctx)
+        except OSError as wrong:
+            return say.unheard(wrong)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import os
 import signal
 import sys
@@ -122,6 +123,11 @@ def item(head: str, body: str, *, style: str = "") -> None:
     out.print(Text.assemble((head, style), first))
     for line in more:
         text(" " * len(head) + line)
+
+
+def bar(share: float, columns: int) -> str:
+    """A bar of a share of so many columns; a column that is begun is drawn."""
+    return ("-" if out.options.ascii_only else "━") * math.ceil(min(share, 1.0) * columns)
 
 
 class Column(NamedTuple):

@@ -8,7 +8,6 @@ from itertools import groupby
 from typing import Any
 
 import msgspec
-from rich.progress_bar import ProgressBar
 
 from holdfast.cli import say
 from holdfast.cli.context import Planned
@@ -157,7 +156,7 @@ def _show_walls(planned: Planned) -> None:
             _held(holds.onset),
             _held(holds.best),
             limit.full.act.value,
-            ProgressBar(total=holds.sure, completed=asked, width=BAR_COLUMNS),
+            say.bar(asked / max(holds.sure, 1), BAR_COLUMNS),
         )
         for index, (limit, holds) in enumerate(planned.walls)
     ]

@@ -9,6 +9,7 @@ import math
 
 from holdfast.model.limit import Act, Full, Limit, Scope
 from holdfast.model.path import Demand, Hop, Host, Path, Spread
+from holdfast.model.units import format_bytes
 from holdfast.programs.rows import Setting, counted, number
 
 PROCESSOR_SHARE = 0.7
@@ -111,7 +112,7 @@ def _memory(kernel: Hop, host: Host, on_host: tuple[Hop, ...], demand: Demand) -
         full=Full(Act.KILLED, told="out of memory: the kernel kills a process"),
         enforcer="kernel (OOM killer)",
         inputs=(available,),
-        formula=f"{base / 2**20:,.0f} MiB base + {request / 1024:.1f} KiB a request "
+        formula=f"{format_bytes(base)} base + {request / 1024:.1f} KiB a request "
         f"+ {idle / 1024:.1f} KiB an idle client",
     )
 
