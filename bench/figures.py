@@ -1,4 +1,4 @@
-"""Writes the README's table of measured figures from the raw results. `scripts/bench figures`."""
+"""Prints the README's table of figures from the raw results; `scripts/generate` pastes it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).parent.parent
-START, END = "<!-- figures -->\n", "<!-- /figures -->"
 NAMES = {
     "demo-50k": "the shop (FastAPI), its upstream beside it",
     "demo-250k-wait": "a plain ASGI app that waits",
@@ -26,7 +25,7 @@ def row(name: str, result: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Replace what stands between the marks in the README."""
+    """Print the table, and what it was measured on."""
     found = []
     for stem, name in NAMES.items():
         path = REPOSITORY / "bench" / "results" / f"{stem}.json"
@@ -44,10 +43,7 @@ def main() -> None:
         f"CPython {about['python']}, 20,000 descriptors a process; clients, app and upstream on "
         "the same machine.",
     ]
-    page = REPOSITORY / "README.md"
-    before, _, rest = page.read_text().partition(START)
-    after = rest.partition(END)[2]
-    page.write_text(before + START + "\n".join(lines) + "\n" + END + after)
+    print("\n".join(lines))
 
 
 if __name__ == "__main__":

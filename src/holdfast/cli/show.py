@@ -156,7 +156,7 @@ def _show_walls(planned: Planned) -> None:
             _held(holds.onset),
             _held(holds.best),
             limit.full.act.value,
-            say.bar(asked / max(holds.sure, 1), BAR_COLUMNS),
+            "" if holds.sure >= UNLIMITED else say.bar(asked / max(holds.sure, 1), BAR_COLUMNS),
         )
         for index, (limit, holds) in enumerate(planned.walls)
     ]
