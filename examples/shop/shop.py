@@ -18,7 +18,7 @@ import threading
 import zlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -240,8 +240,9 @@ def open_session() -> aiohttp.ClientSession:
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Open the session and the users' file (SHOP_DATA, else a folder that goes away again)."""
-    with tempfile.TemporaryDirectory(prefix="shop-") as scratch:
-        users = Users(Path(os.environ.get("SHOP_DATA") or scratch))
+    told = os.environ.get("SHOP_DATA")
+    with nullcontext(told) if told else tempfile.TemporaryDirectory(prefix="shop-") as folder:
+        users = Users(Path(folder))
         async with open_session() as session:
             gc.freeze()
             gc.set_threshold(GC_THRESHOLD)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -14,27 +15,30 @@ import pytest
 from tests.cli.run import SHOP, WAIT, command, environment, holdfast
 from tests.cli.terminal import CTRL_C, Terminal, terminal
 from tests.helpers import free_port, wait_until
+from tests.stack.driving import marked
 
 PLAN = ("plan", "-n", "50k", "--cores", "2", "--memory", "24GiB")
-WORKER = "holdfast.worker"
+TAG = "HOLDFAST_TEST"
 RUN = ("prove", "wait:app", "--app-dir", WAIT, "-n", "200")
 
 
-def marked(mark: str) -> dict[str, str]:
+def tagged(tag: str) -> dict[str, str]:
     """An environment by which whatever the command starts can be found; it has every colour."""
-    return {**environment(), "TERM": "xterm-256color", "HOLDFAST_TEST": f"{mark}-{os.getpid()}"}
+    return {**environment(), "TERM": "xterm-256color", TAG: f"{tag}-{os.getpid()}"}
 
 
-def started_in(env: dict[str, str], word: str = "") -> list[int]:
-    """The live processes of this environment, or those with the word on their command line."""
-    mark, found = f"HOLDFAST_TEST={env['HOLDFAST_TEST']}".encode(), []
-    for entry in Path("/proc").iterdir():
-        try:
-            texts = [(entry / name).read_bytes().split(b"\0") for name in ("environ", "cmdline")]
-        except OSError:
-            continue
-        if mark in texts[0] and (not word or word.encode() in texts[1]):
-            found.append(int(entry.name))
+def started_in(env: dict[str, str]) -> set[int]:
+    """The live processes of a tagged environment."""
+    return marked(f"{TAG}={env[TAG]}")
+
+
+def workers_of(env: dict[str, str]) -> set[int]:
+    """Those of them that serve."""
+    found = set()
+    for pid in started_in(env):
+        with contextlib.suppress(OSError):
+            if b"holdfast.worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.add(pid)
     return found
 
 
@@ -54,7 +58,7 @@ def test_a_reader_that_has_left_ends_it_without_a_word(words: tuple[str, ...]) -
 def test_a_terminal_that_is_resized_stays_readable() -> None:
     """Made narrower and wider during the hold, the run goes on and the verdict fits the width."""
     words = (*RUN, "--mean-time", "1s", "--hold", "4s")
-    with terminal(command(*words), marked("resized"), columns=120) as shown:
+    with terminal(command(*words), tagged("resized"), columns=120) as shown:
         shown.read_until("hold")
         shown.resize(60)
         shown.read_until("2/4 s")
@@ -69,7 +73,7 @@ def test_a_terminal_that_is_resized_stays_readable() -> None:
 
 def interrupted(words: tuple[str, ...], at: str, mark: str) -> tuple[int, Terminal]:
     """Ctrl-C as soon as the text is seen; the exit code, once nothing of the command is left."""
-    env = marked(mark)
+    env = tagged(mark)
     with terminal(command(*words), env) as shown:
         shown.read_until(at)
         shown.press(CTRL_C)
@@ -116,7 +120,7 @@ def test_ctrl_c_while_answers_are_waited_for_ends_the_wait() -> None:
 @pytest.mark.slow
 def test_up_serves_on_when_nobody_reads_what_it_says() -> None:
     """Both readers of a stack's words leave; it still answers, and a signal ends it cleanly."""
-    port, env = free_port(), marked("up")
+    port, env = free_port(), tagged("up")
     words = ("up", "wait:app", "--app-dir", WAIT, "-n", "10", "--port", str(port))
     with subprocess.Popen(
         command(*words), env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -127,9 +131,9 @@ def test_up_serves_on_when_nobody_reads_what_it_says() -> None:
         wait_until(lambda: "serving on" in err.readline())
         process.stdout.close()
         err.close()
-        before = started_in(env, WORKER)
-        os.kill(before[0], signal.SIGKILL)
-        wait_until(lambda: set(started_in(env, WORKER)) - set(before), what="a successor")
+        before = workers_of(env)
+        os.kill(min(before), signal.SIGKILL)
+        wait_until(lambda: workers_of(env) - before, what="a successor")
         with socket.create_connection(("127.0.0.1", port), 30) as client:
             client.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             answer = client.recv(100)

@@ -122,7 +122,7 @@ class Plain:
 def _drawn(moment: Moment, done: float, told: str) -> ConsoleRenderable:
     """Two lines at 80 columns: phase with its bar, and what is counted; more where it is narrow."""
     grid = Table.grid(padding=(0, 1))
-    bar = ProgressBar(total=1.0, completed=done, width=BAR_COLUMNS)
+    bar = ProgressBar(1.0, done, BAR_COLUMNS, complete_style="bar.finished")
     grid.add_row(Text(moment.phase, style="bold"), bar, Text(told))
     return Group(grid, Text(_counted(moment)))
 

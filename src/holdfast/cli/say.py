@@ -87,15 +87,23 @@ out = Terminal(_stream("stdout"))
 err = Terminal(_stream("stderr"))
 
 
+def is_quiet(as_json: bool) -> bool:
+    """Whether to leave talk out: a program that reads JSON may take any talk for a fault.
+
+    Somebody who looks at the terminal meanwhile still wants to see that it goes on.
+    """
+    return as_json and not err.is_tty
+
+
 def say(text: str = "") -> None:
     """One line of talk, to stderr."""
     talk(Text(text))
 
 
 def talk(drawn: ConsoleRenderable) -> None:
-    """Something drawn, to stderr."""
+    """Something drawn, to stderr; a terminal breaks long lines itself, so they can be copied."""
     with contextlib.suppress(OSError):
-        err.print(drawn)
+        err.print(drawn, soft_wrap=True)
 
 
 def data(value: object) -> None:

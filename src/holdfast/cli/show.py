@@ -16,7 +16,7 @@ from holdfast.model.holding import UNLIMITED
 from holdfast.model.limit import Holds, Limit
 from holdfast.model.path import Hop
 from holdfast.model.units import format_bytes, format_count, format_seconds
-from holdfast.model.values import Source, Value
+from holdfast.model.values import Source, Value, assumed, derived
 
 BYTES = ("memory_available", "cgroup_memory_max", "cgroup_memory_used")
 """Sizes whose names do not say so."""
@@ -113,6 +113,7 @@ def show_plan(planned: Planned, *, explain: bool = False) -> None:
         say.text()
         say.text("every value and its source: holdfast plan --explain")
         return
+    _show_values("demand", _demand_values(planned))
     _explain_walls(planned)
     for hop in planned.path.hops:
         _show_values(_hop_title(hop), hop.values)
@@ -201,6 +202,26 @@ def _hop_title(hop: Hop) -> str:
     program = "" if hop.name == hop.program else f" ({hop.program})"
     version = f" {hop.version}" if hop.version else ""
     return f"{hop.name}{program}{version} x {hop.processes}"
+
+
+def _demand_values(planned: Planned) -> list[Value]:
+    demand, options = planned.demand, planned.options
+
+    def told(setting: str, given: object, value: float, otherwise: str) -> Value:
+        if given is None:
+            return derived(setting, value, otherwise)
+        return Value(setting, value, Source.WRITTEN, f"--{setting.replace('_', '-')}")
+
+    return [
+        told("in_flight", options.in_flight, options.in_flight, ""),
+        derived("surplus", options.surplus, "clients between an answer and the next request"),
+        told("idle", options.idle, demand.idle, "nobody said that there are idle clients"),
+        planned.mean_time,
+        derived("rate", demand.rate, "requests in flight / mean time"),
+        told("burst", options.burst, demand.burst, "what arrives within 1 s at this rate"),
+        told("streams", options.streams, demand.streams, ""),
+        assumed("miss", demand.miss, "accepted chance that `sure` is exceeded: six sigma"),
+    ]
 
 
 def _explain_walls(planned: Planned) -> None:

@@ -79,11 +79,12 @@ def prove_url(asked: UrlProof) -> int:
         check_place(asked.out)
     _check_listener(plan.load)
     stack = find_stack(plan.load.address, plan.load.port)
-    if stack is None and not asked.as_json:
+    quiet = say.is_quiet(asked.as_json)
+    if stack is None and not quiet:
         say.say("no count from the app: two witnesses, the client's and the kernel's")
     nonce = "check" if stack is None else "require"
     load = msgspec.structs.replace(plan.load, nonce=nonce)
-    with live_line(asked.as_json, plan) as on_moment:
+    with live_line(quiet, plan) as on_moment:
         proof = Proof(
             msgspec.structs.replace(plan, load=load),
             in_flight=None if stack is None else stack.gauge.in_flight,

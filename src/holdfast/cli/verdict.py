@@ -24,7 +24,7 @@ def prove_app(options: Options, hold_s: float | None, out: str | None, *, as_jso
         show.show_plan(planned)
         say.text()
     seconds = hold_s or HOLD_MEAN_TIMES * planned.mean_time.number
-    trial = Trial(planned, options.in_flight, seconds, grace_s=10.0, quiet=as_json)
+    trial = Trial(planned, options.in_flight, seconds, grace_s=10.0, quiet=say.is_quiet(as_json))
     return finish(run_trial(trial), planned.memory_bytes, out, as_json=as_json)
 
 

@@ -16,6 +16,7 @@ class StackConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     one below the ephemeral range. Each of `slots` workers listens with `backlog` and needs
     `nofile` descriptors. A worker has `start_s` seconds to become ready and `grace_s` to finish
     what it holds when it stops. `run_dir` holds logs and sockets; empty, it is private and removed.
+    `{run_dir}` in the values of `env` is that folder.
     """
 
     app: str

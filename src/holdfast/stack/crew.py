@@ -13,7 +13,7 @@ from typing import Any
 
 from holdfast import wire
 from holdfast.stack.config import StackConfig
-from holdfast.stack.run_dir import RunDir, tail
+from holdfast.stack.run_dir import RunDir, bound, tail
 from holdfast.stack.warden import Brood
 
 _ASK = b"GET / HTTP/1.1\r\nhost: worker\r\nconnection: close\r\n\r\n"
@@ -80,7 +80,8 @@ class Worker:
             wire.ENV_IN_FLIGHT: config.in_flight,
             wire.ENV_WORKERS: config.slots,
         }
-        env = {**os.environ, **config.env, **{name: str(value) for name, value in own.items()}}
+        told = {key: text.replace("{run_dir}", run_dir.path) for key, text in config.env.items()}
+        env = {**os.environ, **told, **{name: str(value) for name, value in own.items()}}
         if env.get("PYTHONPATH"):  # relative parts mean our folder, and the worker has another
             parts = env["PYTHONPATH"].split(os.pathsep)
             env["PYTHONPATH"] = os.pathsep.join(os.path.abspath(part) for part in parts)
@@ -150,6 +151,11 @@ class Worker:
     def last_output(self) -> str:
         """The last lines that this generation printed."""
         return tail(self._log, self._log_start)
+
+    def bound_log(self) -> None:
+        """Set aside what it has printed, where that is much."""
+        if bound(self._log):
+            self._log_start = 0
 
     def close(self) -> None:
         """Let go of its descriptors."""

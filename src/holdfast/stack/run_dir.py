@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+import shutil
 import tempfile
 from typing import Final
 
 from holdfast.model.errors import BadInput, HoldfastError
 
 TAIL_LINES: Final = 20
+LOG_BYTES: Final = 16 * 2**20
+"""A log that is longer is kept as `.1`, over the one before, and begins anew."""
 _TAIL_BYTES: Final = 16_384
 _LONGEST: Final = 64
 """A unix socket's path has 107 bytes; a fresh folder's name takes 18, and a socket's up to 25."""
@@ -67,6 +71,24 @@ class RunDir:
         for name in os.listdir(self.path):
             if name == "gauge" or (name.startswith("w-") and name.endswith(".sock")):
                 os.unlink(os.path.join(self.path, name))
+
+
+def bound(log: str) -> bool:
+    """Whether the log was too long, and was set aside; what is written meanwhile may be lost.
+
+    Its writers append and go on with the same file, since nobody can take it from them.
+    """
+    try:
+        if os.stat(log).st_size <= LOG_BYTES:
+            return False
+        with contextlib.suppress(
+            OSError
+        ):  # no room for a second one: the first is cut all the same
+            shutil.copyfile(log, f"{log}.1")
+        os.truncate(log, 0)
+    except OSError:
+        return False
+    return True
 
 
 def tail(path: str, start: int) -> str:

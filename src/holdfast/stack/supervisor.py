@@ -12,6 +12,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from typing import Final
 
 import msgspec
 
@@ -27,6 +28,9 @@ from holdfast.stack.listen import Listening
 from holdfast.stack.register import registered
 from holdfast.stack.run_dir import RunDir
 from holdfast.stack.warden import Brood
+
+LOGS_EVERY_S: Final = 5.0
+"""How often the length of the workers' logs is looked at: what they print in between is not cut."""
 
 
 class Supervisor:
@@ -57,6 +61,7 @@ class Supervisor:
         self._error: HoldfastError | None = None
         self._last_failure: HoldfastError | None = None
         self._cut = 0
+        self._logs_due_s = 0.0
         self._ready: dict[int, Callable[[], object]] = {}
         self._selector = selectors.DefaultSelector()
 
@@ -96,11 +101,18 @@ class Supervisor:
                     self._act(action)
             if all(slot.state is State.GONE for slot in self._slots):
                 return
-            due_s = next_s(self._wanted, self._seen(), now_s)
-            timeout_s = None if due_s is None else max(0.0, due_s - time.monotonic())
+            self._bound_logs(now_s)
+            due_s = next_s(self._wanted, self._seen(), now_s) or self._logs_due_s
+            timeout_s = max(0.0, min(due_s, self._logs_due_s) - time.monotonic())
             for key, _ in self._selector.select(timeout_s):
                 if key.fd in self._ready:  # an earlier one of this round may have closed it
                     self._ready[key.fd]()
+
+    def _bound_logs(self, now_s: float) -> None:
+        if now_s >= self._logs_due_s:
+            self._logs_due_s = now_s + LOGS_EVERY_S
+            for worker in self._workers.values():
+                worker.bound_log()
 
     def _seen(self) -> Seen:
         return Seen(tuple(self._slots), self._served)
