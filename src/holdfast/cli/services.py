@@ -30,6 +30,7 @@ class Services:
         self._brood = brood
         self.processes: list[subprocess.Popen[bytes]] = []
         self.env: dict[str, str] = {}
+        self.ports: dict[str, list[int]] = {}
 
     def start(self, step: Callable[[str], None]) -> None:
         """Start each service that has a command, and wait until it says that it is ready.
@@ -43,7 +44,7 @@ class Services:
 
     def _start_one(self, name: str, row: ServiceRow) -> None:
         hop = self._planned.path.hop(name)
-        ports = free_ports(hop.processes)
+        ports = self.ports[name] = free_ports(hop.processes)
         words = {
             "python": sys.executable,
             "ports": ",".join(map(str, ports)),

@@ -17,6 +17,7 @@ from holdfast.cli.up import stack_config
 from holdfast.load.plan import LoadPlan
 from holdfast.model.units import plural
 from holdfast.proof.machine import Machine
+from holdfast.proof.planned import planned_path
 from holdfast.proof.result import Result
 from holdfast.proof.run import Proof, ProofPlan
 from holdfast.stack.process import StackProcess
@@ -107,6 +108,8 @@ def _prove(trial: Trial, stack: StackProcess, services: Services, started: Machi
             },
             on_moment=on_moment,
             started=started,
+            planned=planned_path(demand, planned.walls, planned.memory_by_hop()),
+            ports=services.ports,
         )
         with stop_on_signal(proof.stop):
             return proof.run()

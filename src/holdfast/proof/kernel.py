@@ -59,13 +59,15 @@ class Queue(msgspec.Struct, frozen=True):
     """Connections that wait to be accepted, over all listening sockets, and the room for them.
 
     `fullest` is the part of its room that the fullest socket has taken, 0 to 1: hashing does not
-    ask which queue has room, so the fullest one decides when connects are dropped.
+    ask which queue has room, so the fullest one decides when connects are dropped. `most` is how
+    many wait in the queue that holds most.
     """
 
     queued: int
     backlog: int
     sockets: int
     fullest: float = 0.0
+    most: int = 0
 
 
 class PortWitness:
@@ -105,7 +107,7 @@ class PortWitness:
 
     def queue(self) -> Queue:
         """Sum the accept queues of the sockets that listen on the port; costs microseconds."""
-        queued = backlog = sockets = 0
+        queued = backlog = sockets = most = 0
         fullest = 0.0
         listening = []
         for family in (socket.AF_INET, socket.AF_INET6):
@@ -115,9 +117,10 @@ class PortWitness:
                     waiting, room = _QUEUES.unpack_from(data, start + _QUEUES_AT)
                     queued, backlog, sockets = queued + waiting, backlog + room, sockets + 1
                     fullest = max(fullest, waiting / room if room else 0.0)
+                    most = max(most, waiting)
         if listening:
             self._families = tuple(dict.fromkeys(listening))
-        return Queue(queued, backlog, sockets, fullest)
+        return Queue(queued, backlog, sockets, fullest, most)
 
     def close(self) -> None:
         """Close the netlink socket."""

@@ -62,12 +62,16 @@ class Machine(msgspec.Struct, frozen=True):
 
 
 class Used(msgspec.Struct, frozen=True):
-    """What a group of processes uses: anonymous memory, processor seconds, and who is stopped."""
+    """What a group of processes uses: anonymous memory, processor seconds, and who is stopped.
+
+    `each_s` are the processor seconds of each process that is there, by pid.
+    """
 
     bytes: int = 0
     cpu_s: float = 0.0
     processes: int = 0
     stopped: int = 0
+    each_s: dict[int, float] = {}
 
 
 class Group:
@@ -84,16 +88,17 @@ class Group:
         MemAvailable counts as available.
         """
         size = processes = stopped = 0
+        each_s = {}
         for pid in pids:
             seen = _process(pid)
             if seen is None:
                 continue
             born, cpu_s, state = seen
-            self._cpu_s[pid, born] = cpu_s
+            self._cpu_s[pid, born] = each_s[pid] = cpu_s
             processes += 1
             stopped += state in "Tt"
             size += _anonymous_bytes(pid)
-        return Used(size, sum(self._cpu_s.values()), processes, stopped)
+        return Used(size, sum(self._cpu_s.values()), processes, stopped, each_s)
 
 
 class Groups:

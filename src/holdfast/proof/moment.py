@@ -55,7 +55,11 @@ class Moment(msgspec.Struct, frozen=True):
 
 
 class Series(msgspec.Struct, frozen=True):
-    """Every moment of a run, a list for each column; all have the same length."""
+    """Every moment of a run, a list for each column; all have the same length.
+
+    `memory_parts` are columns too: bytes of growth by the parts of the result's `memory`. Files of
+    before they were kept have none.
+    """
 
     phase: list[Phase]
     at_s: list[float]
@@ -71,11 +75,13 @@ class Series(msgspec.Struct, frozen=True):
     memory_bytes: list[int]
     lag_s_max: list[float]
     cpu_busy: list[float]
+    memory_parts: dict[str, list[int]] = {}
 
     @classmethod
     def of(cls, moments: Iterable[Moment]) -> Series:
         """The columns of `moments`, seconds and shares rounded to what they are good for."""
-        columns: dict[str, list[object]] = {name: [] for name in cls.__struct_fields__}
+        names = [name for name in cls.__struct_fields__ if name != "memory_parts"]
+        columns: dict[str, list[object]] = {name: [] for name in names}
         for moment in moments:
             row = msgspec.structs.asdict(moment) | msgspec.structs.asdict(moment.witnesses)
             for name, column in columns.items():

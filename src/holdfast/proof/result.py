@@ -5,17 +5,14 @@ Decides the file's form and that it is written whole or not at all; must not kno
 
 from __future__ import annotations
 
-import contextlib
-import os
-import stat
-import tempfile
 from typing import Final
 
 import msgspec
 
-from holdfast.model.errors import BadInput, HoldfastError
-from holdfast.model.units import format_bytes
+from holdfast.model.errors import BadInput
+from holdfast.proof.files import check_writable, write_whole
 from holdfast.proof.moment import Series
+from holdfast.proof.planned import PlannedPath
 from holdfast.proof.verdict import Verdict
 
 VERSION: Final = 1
@@ -103,7 +100,8 @@ class Result(msgspec.Struct, frozen=True):
 
     `held` is the smallest witness over the hold (`held_by` says which), or what was reached where
     no hold began; `rate` is answers a second over the hold; `memory_bytes` the largest growth of
-    used memory of the whole machine over it. `counters` are the machine's that moved.
+    used memory of the whole machine over it. `counters` are the machine's that moved. `planned` is
+    what the path was sized for, where it was sized by us; None in files of before it was kept.
     """
 
     version: int
@@ -135,6 +133,7 @@ class Result(msgspec.Struct, frozen=True):
     machine: About
     started_at: str
     histograms: Histograms
+    planned: PlannedPath | None = None
 
     @property
     def exit_code(self) -> int:
@@ -156,29 +155,12 @@ def write_result(result: Result, path: str) -> None:
 
     Raises HoldfastError (place: the path) where the disk is full or the place is not writable.
     """
-    text = encode(result)
-    path = os.path.realpath(path)
-    try:
-        if _is_special(path):
-            with open(path, "wb") as file:
-                file.write(text)
-        else:
-            _replace(path, text)
-    except OSError as error:
-        hint = f"{format_bytes(len(text))} are needed; make room, or name another file"
-        raise _unwritten(error, path, hint) from error
+    write_whole(encode(result), path, "result")
 
 
 def check_place(path: str) -> None:
     """Raise HoldfastError now where `write_result` could not write `path` at the end."""
-    path = os.path.realpath(path)
-    try:
-        if os.path.isdir(path):
-            raise IsADirectoryError(0, "it is a folder")
-        if not _is_special(path):
-            os.unlink(_temporary(path, b""))
-    except OSError as error:
-        raise _unwritten(error, path, "name a file in a folder that you can write") from error
+    check_writable(path, "result")
 
 
 def read_result(path: str) -> Result:
@@ -196,48 +178,3 @@ def read_result(path: str) -> Result:
         raise BadInput(f"this is not a result: {error}", place=path) from error
     hint = "read it with the release that wrote it, or run the proof again"
     raise BadInput(f"a result of version {version}, {VERSION} is known", place=path, hint=hint)
-
-
-def _replace(path: str, text: bytes) -> None:
-    temporary = _temporary(path, text)
-    try:
-        os.replace(temporary, path)
-    except OSError:
-        os.unlink(temporary)
-        raise
-
-
-def _temporary(path: str, text: bytes) -> str:
-    """A file beside `path` with the text safely in it; none is left behind when that fails."""
-    folder, name = os.path.split(path)
-    handle, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
-    try:
-        with open(handle, "wb") as file:
-            os.fchmod(handle, 0o666 & ~_umask())
-            file.write(text)
-            file.flush()
-            os.fsync(handle)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-    return temporary
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
-
-
-def _is_special(path: str) -> bool:
-    """Whether it is there and not a plain file, such as /dev/null or a pipe: never replaced."""
-    try:
-        return not stat.S_ISREG(os.stat(path).st_mode)
-    except FileNotFoundError:
-        return False
-
-
-def _unwritten(error: OSError, path: str, hint: str) -> HoldfastError:
-    fault = f"the result cannot be written: {error.strerror or error}"
-    return HoldfastError(fault, place=path, hint=hint)

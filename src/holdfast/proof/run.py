@@ -22,6 +22,7 @@ from holdfast.load.plan import LoadPlan
 from holdfast.load.ramp import Ramp
 from holdfast.proof.machine import Groups, Machine
 from holdfast.proof.moment import Moment, Phase
+from holdfast.proof.planned import PlannedPath
 from holdfast.proof.result import Result
 from holdfast.proof.summary import Story, summarise
 from holdfast.proof.verdict import Stop
@@ -77,7 +78,8 @@ class ProofPlan(msgspec.Struct, frozen=True):
 class Proof:
     """One proof. `in_flight` is the app's own count; `groups` names processes, for their memory.
 
-    `started` is the machine before anything was started, so that growth counts all of it.
+    `started` is the machine before anything was started, so that growth counts all of it. `planned`
+    is what the path was sized for, and `ports` where its services listen, to be compared with use.
     """
 
     def __init__(
@@ -88,7 +90,10 @@ class Proof:
         groups: Callable[[], Mapping[str, Sequence[int]]],
         on_moment: Callable[[Moment], None] | None = None,
         started: Machine | None = None,
+        planned: PlannedPath | None = None,
+        ports: Mapping[str, Sequence[int]] | None = None,
     ) -> None:
+        self._planned, self._ports = planned, ports or {}
         self._plan, self._in_flight, self._groups = plan, in_flight, groups
         self._on_moment, self._started = on_moment, started
         self._sightings: list[Sighting] = []
@@ -116,6 +121,7 @@ class Proof:
                 in_flight=self._in_flight,
                 groups=self._groups,
                 before=self._started or at_start,
+                ports=self._ports,
             )
             try:
                 begun_s = time.monotonic()
@@ -145,6 +151,7 @@ class Proof:
             totals=totals,
             kernel_refused=watch.kernel_refused,
             has_app=self._in_flight is not None,
+            planned=self._planned,
         )
         return summarise(story)
 

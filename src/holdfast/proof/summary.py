@@ -18,6 +18,7 @@ from holdfast.observe.host import read_host
 from holdfast.proof.kernel import moved
 from holdfast.proof.machine import Machine, Used
 from holdfast.proof.moment import Series, Witnesses
+from holdfast.proof.planned import PlannedPath, with_used
 from holdfast.proof.result import (
     VERSION,
     About,
@@ -29,12 +30,15 @@ from holdfast.proof.result import (
     Spread,
     Totals,
 )
+from holdfast.proof.used import EVENT_LOOP, MEMORY, PROCESSOR, busiest, largest
 from holdfast.proof.verdict import Evidence, Generator, Stop, judge
 from holdfast.proof.watch import GENERATOR, WORKERS, Sighting
 
 if TYPE_CHECKING:
     from holdfast.proof.run import ProofPlan
 
+KERNEL: Final = "kernel"
+"""The part of memory that grows with sockets; the other parts are groups of processes."""
 HOLD_MEAN_TIMES: Final = 3
 """A shorter hold answers too few of its clients to say much about answering; it is noted."""
 
@@ -61,6 +65,7 @@ class Story(msgspec.Struct, frozen=True):
     totals: FleetTotals
     kernel_refused: HoldfastError | None
     has_app: bool
+    planned: PlannedPath | None = None
 
     @property
     def held(self) -> list[Sighting]:
@@ -82,6 +87,7 @@ def summarise(story: Story) -> Result:
     first, last = story.weighed[0], story.weighed[-1]
     passed_s = last.sample.at_s - first.sample.at_s
     answered = last.sample.answered - first.sample.answered
+    about = _about()
     return Result(
         version=VERSION,
         verdict=verdict,
@@ -115,12 +121,13 @@ def summarise(story: Story) -> Result:
         lag_ms=_spread(totals.lag),
         memory=_memory(story),
         cpu=_cpu(first, last),
-        series=Series.of(seen.moment for seen in story.sightings),
-        machine=_about(),
+        series=_series(story),
+        machine=about,
         started_at=story.started_at,
         histograms=Histograms(
             totals.response.sparse(), totals.service.sparse(), totals.lag.sparse()
         ),
+        planned=_planned(story, about.cores),
     )
 
 
@@ -184,11 +191,8 @@ def _generator(weighed: list[Sighting]) -> Generator:
 def _memory(story: Story) -> Memory:
     """Where memory is, at the moment of its largest growth."""
     peak = max(story.weighed, key=lambda seen: seen.moment.memory_bytes)
-    grown = {name: used.bytes for name, used in peak.used.items()}
-    if not story.is_before_all:  # then the groups were there before, but the generator was not
-        grown = {n: size - story.base.get(n, Used()).bytes for n, size in grown.items()}
-    workers, generator = grown.pop(WORKERS, 0), grown.pop(GENERATOR, 0)
-    kernel = peak.machine.kernel_bytes - story.before.kernel_bytes
+    groups = _parts(story, peak)
+    workers, generator, kernel = (groups.pop(n, 0) for n in (WORKERS, GENERATOR, KERNEL))
     under_load = peak.used.get(WORKERS, Used()).bytes - story.base.get(WORKERS, Used()).bytes
     counts = peak.moment.witnesses
     in_flight = counts.client if counts.app is None else counts.app
@@ -199,8 +203,38 @@ def _memory(story: Story) -> Memory:
         other=peak.moment.memory_bytes - workers - generator - kernel,
         reclaimable=peak.machine.reclaimable_bytes - story.before.reclaimable_bytes,
         bytes_per_request=round(under_load / in_flight, 1) if in_flight > 0 else 0.0,
-        groups=grown,
+        groups=groups,
     )
+
+
+def _parts(story: Story, seen: Sighting) -> dict[str, int]:
+    """The growth of memory that has a name: each group of processes, and the kernel."""
+    grown = {name: used.bytes for name, used in seen.used.items()}
+    if not story.is_before_all:  # then the groups were there before, but the generator was not
+        grown = {n: size - story.base.get(n, Used()).bytes for n, size in grown.items()}
+    return grown | {KERNEL: seen.machine.kernel_bytes - story.before.kernel_bytes}
+
+
+def _series(story: Story) -> Series:
+    series = Series.of(seen.moment for seen in story.sightings)
+    parts = [_parts(story, seen) for seen in story.sightings]
+    names = list(dict.fromkeys(name for row in parts for name in row))
+    columns = {name: [row.get(name, 0) for row in parts] for name in names}
+    return msgspec.structs.replace(series, memory_parts=columns)
+
+
+def _planned(story: Story, cores: float) -> PlannedPath | None:
+    """The plan beside what was used: the most of what is counted, the mean of what is a rate."""
+    if story.planned is None:
+        return None
+    first, last = story.weighed[0], story.weighed[-1]
+    before, after = (seen.used.get(WORKERS, Used()).each_s for seen in (first, last))
+    passed_s = last.sample.at_s - first.sample.at_s
+    used = largest(seen.counts for seen in story.sightings)
+    used[MEMORY] = max(seen.moment.memory_bytes for seen in story.weighed)
+    used[PROCESSOR] = round(last.machine.busy(first.machine) * cores, 3)
+    used[EVENT_LOOP] = round(busiest(before, after, passed_s), 3)
+    return with_used(story.planned, used)
 
 
 def _cpu(first: Sighting, last: Sighting) -> Cpu:

@@ -6,7 +6,7 @@ Decides when and in which order things are read. Must not know what is wanted of
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -17,21 +17,28 @@ from holdfast.model.errors import HoldfastError
 from holdfast.proof.kernel import PortWitness, Queue
 from holdfast.proof.machine import Groups, Machine, Used
 from holdfast.proof.moment import Moment, Phase, Witnesses
+from holdfast.proof.planned import Key
+from holdfast.proof.used import ACCEPT_QUEUE, CLIENT_SOCKETS, read_counts
 
 KERNEL_SHARE: Final = 0.1
 """Counting sockets takes at most this part of a core; for a million of them that is less often
 than each second, and the kernel's count is None in between."""
 GENERATOR: Final = "generator"
 WORKERS: Final = "workers"
+SERVICES: Final = "services"
 
 
 class Sighting(msgspec.Struct, frozen=True):
-    """One look: the moment as it is shown, and all that it was made of."""
+    """One look: the moment as it is shown, and all that it was made of.
+
+    `counts` is what was used of limits that are counted, on the fullest scope of each.
+    """
 
     moment: Moment
     sample: FleetSample
     machine: Machine
     used: dict[str, Used]
+    counts: dict[Key, float]
 
 
 class Watch:
@@ -45,12 +52,15 @@ class Watch:
         in_flight: Callable[[], int] | None,
         groups: Callable[[], Mapping[str, Sequence[int]]],
         before: Machine,
+        ports: Mapping[str, Sequence[int]],
     ) -> None:
         self._fleet, self._in_flight, self._groups = fleet, in_flight, groups
         self._before = self._machine = before
+        self._ports = ports
         self._start_s = self._answered_s = time.monotonic()
         self._answered = 0
         self._lag_s_max = 0.0
+        self._queued_most = 0
         self._kernel_due_s = 0.0
         self._users = Groups()
         self.kernel_refused: HoldfastError | None = None
@@ -70,7 +80,11 @@ class Watch:
 
     def queue(self) -> Queue | None:
         """The server's accept queues now; None where the kernel does not say."""
-        return None if self._port is None else self._port.queue()
+        if self._port is None:
+            return None
+        queue = self._port.queue()
+        self._queued_most = max(self._queued_most, queue.most)
+        return queue
 
     def users(self) -> dict[str, Used]:
         """What each group of processes uses now."""
@@ -86,6 +100,10 @@ class Watch:
         kernel, kernel_idle = self._kernel(is_last)
         queue = self.queue()
         machine, used = Machine.read(), self.users()
+        counts = read_counts(self._hops(used), self._ports, is_last=is_last)
+        counts[CLIENT_SOCKETS] = sample.connected + sample.idle + sample.opening
+        if queue is not None:
+            counts[ACCEPT_QUEUE] = self._queued_most
         at_s = round(sample.at_s - self._start_s, 6)
         passed_s = sample.at_s - self._answered_s
         moment = Moment(
@@ -102,9 +120,16 @@ class Watch:
             lag_s_max=self._lag_s_max,
             cpu_busy=machine.busy(self._machine),
         )
-        self._machine, self._lag_s_max = machine, 0.0
+        self._machine, self._lag_s_max, self._queued_most = machine, 0.0, 0
         self._answered, self._answered_s = sample.answered, sample.at_s
-        return Sighting(moment, sample, machine, used)
+        return Sighting(moment, sample, machine, used, counts)
+
+    def _hops(self, used: Mapping[str, Used]) -> dict[str, Iterable[int]]:
+        """Pids by hop. All services are one group, so only a single one is known by its name."""
+        groups = {WORKERS: WORKERS}
+        if len(self._ports) == 1:
+            groups |= dict.fromkeys(self._ports, SERVICES)
+        return {hop: used[group].each_s for hop, group in groups.items() if group in used}
 
     def close(self) -> None:
         """Give back the kernel's socket."""
