@@ -43,7 +43,7 @@ def run_trial(trial: Trial) -> Result:
     An interrupt at any moment stops it all; what was measured is in the result, if load had begun.
     """
     started = Machine.read()
-    with ExitStack() as cleanup:
+    with ExitStack() as afterwards, ExitStack() as cleanup:
         brood = cleanup.enter_context(Brood())
         services = Services(trial.planned, brood)
         cleanup.callback(services.stop)
@@ -64,7 +64,10 @@ def run_trial(trial: Trial) -> Result:
             stack.wait_until_ready(on_ready=lambda n: step(f"starting {workers}", f"{n:,} ready"))
         if not trial.quiet:
             say.say(f"{workers} at http://{stack.address}:{stack.port}")
-        return _prove(trial, stack, services, started)
+        result = _prove(trial, stack, services, started)
+        # Stopping is bounded in time; a second Ctrl-C meanwhile must not cost the result.
+        afterwards.enter_context(stop_on_signal(lambda: None))
+        return result
 
 
 def _prove(trial: Trial, stack: StackProcess, services: Services, started: Machine) -> Result:

@@ -27,7 +27,10 @@ def main(fd: int) -> int:
             channel.sendall(msgspec.json.encode(message) + b"\n")
 
     with channel.makefile("rb") as lines:
-        config = msgspec.json.decode(lines.readline(), type=StackConfig)
+        line = lines.readline()
+    if not line:  # whoever started us was interrupted before it said what to run
+        return 1
+    config = msgspec.json.decode(line, type=StackConfig)
     try:
         return Supervisor(config, report, lifeline=channel).run()
     except HoldfastError as error:

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -26,12 +26,19 @@ def bound(argv: Sequence[str], *, warden_fd: int = -1, **options: Any) -> subpro
     `options` are Popen's. Before it becomes `argv` the child asks for its death signal, checks that
     its parent still lives, and names itself on `warden_fd`: there is no moment in between. Started
     from another thread than the main one it gets no death signal, since threads come and go.
+
+    A Ctrl-C that comes meanwhile waits until it is done, and is the caller's alone: the child is of
+    the terminal's group until it has its session, and would die of it with a traceback.
     """
-    before = _before_exec(os.getpid(), warden_fd)
-    return subprocess.Popen(argv, start_new_session=True, preexec_fn=before, **options)  # noqa: PLW1509
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        before = _before_exec(os.getpid(), warden_fd, mask)
+        return subprocess.Popen(argv, start_new_session=True, preexec_fn=before, **options)  # noqa: PLW1509
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _before_exec(parent: int, warden_fd: int) -> Callable[[], None]:
+def _before_exec(parent: int, warden_fd: int, mask: Iterable[int]) -> Callable[[], None]:
     lasting = threading.current_thread() is threading.main_thread()
 
     def before_exec() -> None:
@@ -41,6 +48,9 @@ def _before_exec(parent: int, warden_fd: int) -> Callable[[], None]:
             os._exit(1)
         if warden_fd >= 0:
             os.write(warden_fd, b"%d\n" % os.getpid())
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # forgets one that waits
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     return before_exec
 
