@@ -8,7 +8,14 @@ from typing import Any
 import click
 
 from holdfast.cli.context import Options
-from holdfast.cli.options import COUNT, COUNT_OR_ZERO, SECONDS, check_app, json_option
+from holdfast.cli.options import (
+    COUNT,
+    COUNT_OR_ZERO,
+    SECONDS,
+    check_app,
+    json_option,
+    report_option,
+)
 from holdfast.cli.verdict import prove_app
 from holdfast.model.errors import BadInput
 
@@ -49,6 +56,7 @@ IDLE_SHARE = 10
     help="How long N are held  [default: three mean times]",
 )
 @click.option("--out", type=click.Path(dir_okay=False), default=None, help="Result file (JSON).")
+@report_option
 @json_option
 def demo(**given: Any) -> int:
     """Size a path for 50,000 requests in flight, run it here, and prove that it held.
@@ -73,7 +81,8 @@ def demo(**given: Any) -> int:
         mean_time_s=given["mean_time"],
         here=True,
     )
-    return prove_app(options, given["hold_s"], given["out"], as_json=given["as_json"])
+    told = {name: given[name] for name in ("hold_s", "out", "report", "as_json")}
+    return prove_app(options, **told)
 
 
 def _example_dir(app: str) -> str:

@@ -96,6 +96,12 @@ def app_options(command: Command) -> Command:
     )(command)
 
 
+def report_option(command: Command) -> Command:
+    """`--report FILE`: the result as one HTML page too."""
+    option = click.option("--report", type=click.Path(dir_okay=False), help="Report (HTML).")
+    return option(command)
+
+
 def json_option(command: Command) -> Command:
     """`--json`: the answer as JSON on stdout, talk on stderr."""
     return click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")(command)

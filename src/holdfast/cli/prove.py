@@ -8,7 +8,14 @@ import click
 import msgspec
 
 from holdfast.cli.context import Options
-from holdfast.cli.options import COUNT, COUNT_OR_ZERO, SECONDS, check_app, json_option
+from holdfast.cli.options import (
+    COUNT,
+    COUNT_OR_ZERO,
+    SECONDS,
+    check_app,
+    json_option,
+    report_option,
+)
 from holdfast.cli.target import UrlProof, prove_url
 from holdfast.cli.verdict import prove_app
 
@@ -26,6 +33,7 @@ from holdfast.cli.verdict import prove_app
 @click.option("--app-dir", type=click.Path(), default=".", help="Folder of an app TARGET.")
 @click.option("--config", type=click.Path(), default=None, help="The app's holdfast.toml.")
 @click.option("--out", type=click.Path(dir_okay=False), default=None, help="Result file (JSON).")
+@report_option
 @json_option
 def prove(target: str, **given: Any) -> int:
     """Hold N requests at TARGET, and say whether they held.
@@ -48,4 +56,5 @@ def prove(target: str, **given: Any) -> int:
     names = Options.__struct_fields__
     wanted = {key: value for key, value in given.items() if key in names}
     options = msgspec.structs.replace(Options(app=target, **wanted), here=True)
-    return prove_app(options, given["hold_s"], given["out"], as_json=given["as_json"])
+    told = {name: given[name] for name in ("hold_s", "out", "report", "as_json")}
+    return prove_app(options, **told)

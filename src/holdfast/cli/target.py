@@ -12,6 +12,7 @@ import msgspec
 from holdfast.cli import say
 from holdfast.cli.context import OPEN_RATE
 from holdfast.cli.live import live_line
+from holdfast.cli.reporting import check_report
 from holdfast.cli.trial import OPEN_CEILING_S, stop_on_signal
 from holdfast.cli.verdict import HOLD_MEAN_TIMES, finish
 from holdfast.load.plan import LoadPlan, processes_needed
@@ -62,6 +63,7 @@ class UrlProof(msgspec.Struct, frozen=True):
     ids: int
     out: str | None
     as_json: bool
+    report: str | None = None
 
     @property
     def hold_for_s(self) -> float:
@@ -78,6 +80,7 @@ def prove_url(asked: UrlProof) -> int:
     if asked.out is not None:
         check_place(asked.out)
     _check_listener(plan.load)
+    check_report(asked.report)
     stack = find_stack(plan.load.address, plan.load.port)
     quiet = say.is_quiet(asked.as_json)
     if stack is None and not quiet:
@@ -94,7 +97,7 @@ def prove_url(asked: UrlProof) -> int:
         )
         with stop_on_signal(proof.stop):
             result = proof.run()
-    return finish(result, None, asked.out, as_json=asked.as_json)
+    return finish(result, None, asked.out, as_json=asked.as_json, report=asked.report)
 
 
 def _check_listener(load: LoadPlan) -> None:

@@ -141,6 +141,9 @@ class Result(msgspec.Struct, frozen=True):
         return EXIT_CODES[self.verdict]
 
 
+_WRITTEN_BY: Final = "name a file that `holdfast prove --out FILE` or `demo --out FILE` wrote"
+
+
 class _Version(msgspec.Struct):
     version: int
 
@@ -169,12 +172,14 @@ def read_result(path: str) -> Result:
         with open(path, "rb") as file:
             text = file.read()
     except OSError as error:
-        raise BadInput(f"no result can be read: {error.strerror}", place=path) from error
+        fault = f"no result can be read: {error.strerror}"
+        raise BadInput(fault, place=path, hint=_WRITTEN_BY) from error
     try:
         version = msgspec.json.decode(text, type=_Version).version
         if version == VERSION:
             return msgspec.json.decode(text, type=Result)
     except msgspec.DecodeError as error:
-        raise BadInput(f"this is not a result: {error}", place=path) from error
+        fault = f"this is not a result: {error}"
+        raise BadInput(fault, place=path, hint=_WRITTEN_BY) from error
     hint = "read it with the release that wrote it, or run the proof again"
     raise BadInput(f"a result of version {version}, {VERSION} is known", place=path, hint=hint)

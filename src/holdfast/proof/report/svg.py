@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 from collections.abc import Sequence
 from html import escape
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
@@ -71,14 +73,10 @@ class Chart:
     """One chart of `size` points. Raises BadInput where matplotlib is not installed."""
 
     def __init__(self, name: str, size: tuple[int, int] = NARROW) -> None:
-        try:
-            import matplotlib
-            from matplotlib.figure import Figure
-        except ImportError as missing:
-            raise BadInput(
-                "a report is drawn by matplotlib, which is not installed",
-                hint="install the extra: `pip install 'holdfast[report]'`",
-            ) from missing
+        check_drawable()
+        import matplotlib
+        from matplotlib.figure import Figure
+
         self.name, self.size = name, size
         self._style = _STYLE | {"svg.hashsalt": name}
         self._lines: list[Line] = []
@@ -188,6 +186,21 @@ class Chart:
         """Where a value lies between the ends of the y axis, 0 to 1."""
         to_axes = self.axes.transData + self.axes.transAxes.inverted()
         return float(min(max(to_axes.transform((self.axes.get_xlim()[0], y))[1], 0.0), 1.0))
+
+
+def check_drawable() -> None:
+    """Raise BadInput where matplotlib is not installed; costs next to nothing."""
+    if "matplotlib" in sys.modules and sys.modules["matplotlib"] is not None:
+        return
+    try:
+        found = find_spec("matplotlib")
+    except ValueError:  # an entry of sys.modules that says there is none
+        found = None
+    if found is None:
+        raise BadInput(
+            "a report is drawn by matplotlib, which is not installed",
+            hint="install the extra: `pip install 'holdfast[report]'`",
+        )
 
 
 def spread(places: Sequence[float], gap: float) -> list[float]:
