@@ -14,7 +14,7 @@ import pytest
 from holdfast.model.errors import BadInput
 from holdfast.proof.report import charts, words
 from holdfast.proof.report.page import LONGEST_ERROR, render
-from holdfast.proof.report.svg import Chart, spread
+from holdfast.proof.report.svg import spread
 from holdfast.proof.result import Result, read_result
 from tests.proof.reported import empty, held, never_began, replace, series
 
@@ -115,8 +115,10 @@ def test_the_same_result_gives_the_same_bytes(result: Result) -> None:
 
 
 @drawn
-def test_another_process_draws_the_same_bytes() -> None:
-    """The bytes depend on the result alone, not on the seed of hashes."""
+def test_another_process_draws_the_same_bytes(tmp_path: Path) -> None:
+    """The bytes depend on the result alone: not on the seed of hashes, nor on the user's style."""
+    rc = "font.size: 30\naxes.facecolor: red\nlines.marker: x\nsvg.fonttype: path\n"
+    (tmp_path / "matplotlibrc").write_text(rc)
     code = (
         "import sys; from tests.proof.reported import held;"
         "from holdfast.proof.report.page import render; sys.stdout.buffer.write(render(held()))"
@@ -128,7 +130,7 @@ def test_another_process_draws_the_same_bytes() -> None:
         check=True,
         capture_output=True,
         cwd=folder,
-        env={"PYTHONPATH": paths, "PYTHONHASHSEED": "7", "MPLCONFIGDIR": "/nonexistent"},
+        env={"PYTHONPATH": paths, "PYTHONHASHSEED": "7", "MPLCONFIGDIR": str(tmp_path)},
         timeout=120,
     )
     assert done.stdout == render(held())
@@ -211,5 +213,5 @@ def test_without_matplotlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) 
     """A missing library is bad input that says what to install."""
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(BadInput, match="not installed") as caught:
-        Chart("x")
+        render(held())
     assert "holdfast[report]" in (caught.value.hint or "")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.proof.report.page import render
-from holdfast.proof.result import Result
+from holdfast.proof.result import Result, Spread
 from tests.proof.reported import empty, held, never_began, series
 
 pytest.importorskip("matplotlib", reason="the extra `report` is not installed")
@@ -19,6 +19,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(BROWSER is None, reason="no chromium is installed"),
 ]
+MINUTES = Spread(*(7_777_777.0,) * 5)
 FRAME = """<!doctype html><html><body>
 <iframe id="page" src="report.html" style="width:400px;height:3000px;border:0"></iframe>
 <pre id="out"></pre><script>
@@ -40,8 +41,14 @@ FLAGS = (
 
 @pytest.mark.parametrize(
     ("result", "charts"),
-    [(held(), 5), (held(series=series(500, 1400, 100)), 5), (never_began(), 4), (empty(), 5)],
-    ids=["held", "long", "never", "empty"],
+    [
+        (held(), 5),
+        (held(series=series(500, 1400, 100)), 5),
+        (held(response_ms=MINUTES, service_ms=MINUTES, lag_ms=MINUTES), 5),
+        (never_began(), 4),
+        (empty(), 5),
+    ],
+    ids=["held", "long", "minutes", "never", "empty"],
 )
 def test_a_report_fits_a_telephone_and_asks_nobody(
     result: Result, charts: int, tmp_path: Path

@@ -222,7 +222,8 @@ def _over_time(
     chart.axes.set_ylim(0, top * 1.18 or 1)
     chart.axes.yaxis.set_major_formatter(form)
     for phase, start_s, end_s in phases(series):
-        chart.band(start_s, end_s, f"{phase} {format_seconds(round(end_s - start_s))}")
+        lasted = format_seconds(round(end_s - start_s))
+        chart.band(start_s, end_s, f"{phase} {lasted}", shaded=phase == "hold")
 
 
 def _at_hold(series: Series, column: Sequence[float | None]) -> float:

@@ -12,25 +12,26 @@ from importlib.resources import files
 from holdfast.model.units import format_bytes, format_count, format_seconds
 from holdfast.proof.planned import PlannedLimit, PlannedPath
 from holdfast.proof.report import charts, words
-from holdfast.proof.report.svg import NARROW, WIDE
+from holdfast.proof.report.svg import NARROW, WIDE, theme
 from holdfast.proof.result import Result
 
 LONGEST_ERROR = 4000
 """Characters of the first error that are shown; the result's file has them all."""
-SPREAD = ("50 %", "90 %", "99 %", "99.9 %", "max")
+TIMES = ("percent within", "response", "service", "generator lag")
 
 
 def render(result: Result) -> bytes:
     """The report as HTML. Raises BadInput where matplotlib, the extra `report`, is missing."""
-    parts = (
-        _top(result),
-        _in_flight(result),
-        f'<div class="pair">{_times(result)}{_rates(result)}</div>',
-        f'<div class="pair">{_memory(result)}{_processor(result)}</div>',
-        _limits(result.planned),
-        f'<div class="pair">{_requests(result)}{_trouble(result)}</div>',
-        _about(result),
-    )
+    with theme():
+        parts = (
+            _top(result),
+            _in_flight(result),
+            f'<div class="pair">{_times(result)}{_rates(result)}</div>',
+            f'<div class="pair">{_memory(result)}{_processor(result)}</div>',
+            _limits(result.planned),
+            f'<div class="pair">{_requests(result)}{_trouble(result)}</div>',
+            _about(result),
+        )
     head = words.headline(result)
     style = files(__package__).joinpath("style.css").read_text("utf-8")
     page = (
@@ -81,7 +82,7 @@ def _times(result: Result) -> str:
         body = "<p>Nobody was answered, so there are no times.</p>"
     else:
         rows = ([_head(row[0]), *map(_number, row[1:])] for row in words.time_rows(result))
-        body = f"<figure>{drawn}</figure>" + _table(("", *SPREAD), rows)
+        body = f"<figure>{drawn}</figure>" + _table(TIMES, rows)
     return f'<section class="keep"><h2>Response and service time</h2>{body}</section>'
 
 
@@ -95,7 +96,11 @@ def _memory(result: Result) -> str:
     parts = words.memory_rows(result)
     total = max(result.memory_bytes, 1)
     rows = (
-        [_head(name), _number(format_bytes(size)), _bar(size / total, f"{size / total:.0%}")]
+        [
+            _head(name),
+            _number(format_bytes(size)),
+            _bar(size / total, f"{round(size / total, 2) + 0.0:.0%}"),
+        ]
         for name, size in parts
     )
     note = f"{format_bytes(result.memory_bytes)} more than before at the most"
@@ -163,7 +168,7 @@ def _trouble(result: Result) -> str:
     found = ["<h2>Failures and notes</h2>"]
     if result.errors:
         rows = ([_head(n), _number(f"{c:,}")] for n, c in result.errors.items())
-        found.append(_table(("failure", "times"), rows))
+        found.append(_table(("failure", "times"), rows, kind="long"))
     else:
         found.append("<p>No request failed.</p>")
     if result.first_error:

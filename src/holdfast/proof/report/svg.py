@@ -9,7 +9,8 @@ from __future__ import annotations
 import io
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from html import escape
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -25,9 +26,9 @@ ROLES: Final = ("ink", "soft", "grid", "band", "back", "c1", "c2", "c3", "c4", "
 """What a colour is for: text, less of it, lines of the grid, the hold, the ground, six series."""
 COLORS: Final = {role: f"#0a0b{index:02x}" for index, role in enumerate(ROLES)}
 """Stand-ins that matplotlib writes; `COLORS["c1"]` becomes `var(--c1)`."""
-FONT: Final = 11
-LABEL_ROOM: Final = 84
-"""Points to the right of the axes, for the labels at line ends."""
+FONT, SMALL = 11, 10
+LEFT, BOTTOM, TOP, LABEL_ROOM = 52, 40, 24, 84
+"""Points around the axes; those to the right are for the labels at line ends."""
 NARROW: Final = (420, 262)
 WIDE: Final = (880, 300)
 MANY: Final = 60
@@ -69,25 +70,32 @@ class Line(msgspec.Struct, frozen=True):
     width: float = 1.8
 
 
+@contextmanager
+def theme() -> Iterator[None]:
+    """Draw in our style while it lasts, whatever a matplotlibrc of the user says.
+
+    Raises BadInput where matplotlib is not installed.
+    """
+    check_drawable()
+    from matplotlib import style
+
+    with style.context(["default", _STYLE]):
+        yield
+
+
 class Chart:
-    """One chart of `size` points. Raises BadInput where matplotlib is not installed."""
+    """One chart of `size` points; it lives within `theme`."""
 
     def __init__(self, name: str, size: tuple[int, int] = NARROW) -> None:
-        check_drawable()
-        import matplotlib
         from matplotlib.figure import Figure
 
         self.name, self.size = name, size
-        self._style = _STYLE | {"svg.hashsalt": name}
         self._lines: list[Line] = []
-        with matplotlib.rc_context(self._style):
-            self._figure = Figure(figsize=(size[0] / 72, size[1] / 72))
-            left, right = 52, size[0] - LABEL_ROOM
-            bounds = (left, 40, right - left, size[1] - 40 - 24)
-            self.axes: Axes = self._figure.add_axes(
-                (bounds[0] / size[0], bounds[1] / size[1], bounds[2] / size[0], bounds[3] / size[1])
-            )
-        self._height = bounds[3]
+        self._figure = Figure(figsize=(size[0] / 72, size[1] / 72))
+        width, height = size[0] - LEFT - LABEL_ROOM, size[1] - BOTTOM - TOP
+        place = (LEFT / size[0], BOTTOM / size[1], width / size[0], height / size[1])
+        self.axes: Axes = self._figure.add_axes(place)
+        self._width, self._height = width, height
 
     def titles(self, x: str, y: str) -> None:
         """Name both axes, with their units."""
@@ -124,13 +132,13 @@ class Chart:
         """A label at the right without a line of its own, such as an area's."""
         self._lines.append(end)
 
-    def band(self, start: float, end: float, text: str) -> None:
-        """Shade a stretch of x, and name it above where there is room."""
-        if text.startswith("hold"):
+    def band(self, start: float, end: float, text: str, *, shaded: bool) -> None:
+        """A stretch of x: shaded where it is what matters, and named where there is room."""
+        if shaded:
             self.axes.axvspan(start, end, color=COLORS["band"], linewidth=0, zorder=0)
         low, high = self.axes.get_xlim()
-        room = (end - start) / (high - low) * (self.size[0] - LABEL_ROOM - 52)
-        if room > len(text) * FONT * 0.55:
+        room = (end - start) / (high - low) * self._width
+        if room > len(text) * SMALL * 0.6:
             self.axes.text(
                 (start + end) / 2,
                 0.985,
@@ -139,6 +147,7 @@ class Chart:
                 ha="center",
                 va="top",
                 color=COLORS["soft"],
+                fontsize=SMALL,
             )
 
     def svg(self, title: str, what: str) -> str:
@@ -148,7 +157,7 @@ class Chart:
         self._draw_labels()
         drawn = io.StringIO()
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        with matplotlib.rc_context(self._style):
+        with matplotlib.rc_context({"svg.hashsalt": self.name}):
             self._figure.savefig(drawn, format="svg", transparent=True, metadata=nothing)
         return _inline(drawn.getvalue(), self.name, self.size, title, what)
 
@@ -159,9 +168,8 @@ class Chart:
         gap = (FONT + 3) / self._height
         lines = sorted(self._lines, key=lambda line: line.y)
         places = [self._fraction(line.y) for line in lines]
-        across = self.size[0] - LABEL_ROOM - 52
         for line, place in zip(lines, spread(places, gap), strict=True):
-            start, end = 1 + 5 / across, 1 + 19 / across
+            start, end = 1 + 5 / self._width, 1 + 19 / self._width
             self.axes.add_line(
                 Line2D(
                     (start, end),
@@ -174,12 +182,13 @@ class Chart:
                 )
             )
             self.axes.text(
-                end + 4 / across,
+                end + 4 / self._width,
                 place,
                 line.text,
                 transform=self.axes.transAxes,
                 va="center_baseline",
                 color=COLORS["ink"],
+                fontsize=SMALL,
             )
 
     def _fraction(self, y: float) -> float:

@@ -80,13 +80,13 @@ def request_rows(result: Result) -> tuple[Row, ...]:
 
 
 def time_rows(result: Result) -> tuple[tuple[str, ...], ...]:
-    """Percentiles of response time, service time and the generator's lag."""
-    spreads = (
-        ("response time", result.response_ms),
-        ("service time", result.service_ms),
-        ("generator's lag", result.lag_ms),
+    """A percentile in each row: of response time, service time and the generator's lag."""
+    spreads = (result.response_ms, result.service_ms, result.lag_ms)
+    names = {"50 %": "p50", "90 %": "p90", "99 %": "p99", "99.9 %": "p999", "longest": "max"}
+    return tuple(
+        (name, *(_ms(getattr(spread, field)) for spread in spreads))
+        for name, field in names.items()
     )
-    return tuple((name, *map(_ms, (s.p50, s.p90, s.p99, s.p999, s.max))) for name, s in spreads)
 
 
 def memory_rows(result: Result) -> tuple[tuple[str, int], ...]:
