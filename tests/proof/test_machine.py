@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from holdfast.proof.machine import Group, Groups, Machine
+from holdfast.proof.machine import Group, Groups, Machine, spare_pages
 from tests.helpers import wait_until
 
 MIB = 1 << 20
@@ -67,6 +67,16 @@ def test_the_machine_grows_by_what_a_process_takes() -> None:
 
     # Others may take and give back memory at the same time, but not every time.
     wait_until(lambda: 384 * MIB < growth() < 768 * MIB)
+
+
+def test_free_pages_that_processors_keep_are_summed() -> None:
+    """Each `count:` of any zone and processor is free pages; `high:` and the rest are not."""
+    zone = "Node 0, zone {}\n  pages free 9\n{}"
+    cpu = "    cpu: {}\n              count:    {}\n              high:     77\n"
+    text = zone.format("DMA", cpu.format(0, 1)) + zone.format(
+        "Normal", cpu.format(0, 20) + cpu.format(1, 300)
+    )
+    assert spare_pages(text) == 321
 
 
 @pytest.mark.slow
