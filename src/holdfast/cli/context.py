@@ -38,7 +38,10 @@ costs more where tens of thousands are held and their memory is cold. The shop's
 
 
 class Options(msgspec.Struct, frozen=True):
-    """What the command line said; None where it said nothing."""
+    """What the command line said; None where it said nothing.
+
+    `usual_time_s` is the mean time where none is said and the processor asks for no longer one.
+    """
 
     app: str
     app_dir: str
@@ -51,6 +54,8 @@ class Options(msgspec.Struct, frozen=True):
     surplus: int = 0
     here: bool = False
     host: Elsewhere = Elsewhere()
+    profile: str | None = None
+    usual_time_s: float = USUAL_TIME_S
 
 
 class Planned(msgspec.Struct, frozen=True):
@@ -63,6 +68,7 @@ class Planned(msgspec.Struct, frozen=True):
     path: Path
     walls: tuple[tuple[Limit, Holds], ...]
     mean_time: Value
+    notes: tuple[str, ...] = ()
 
     @property
     def memory_bytes(self) -> int:
@@ -83,7 +89,7 @@ class Planned(msgspec.Struct, frozen=True):
 
 def plan_path(options: Options) -> Planned:
     """Size the path for the options on this host; raises BadInput or Impossible."""
-    project = find_project(options)
+    project, notes = with_profile(find_project(options), options)
     host = planned_host(options.host)
     layout = make_layout(project, options)
     mean_time = _mean_time(options, project, layout, host)
@@ -97,7 +103,8 @@ def plan_path(options: Options) -> Planned:
         streams=options.streams,
     )
     path = size(demand, host, layout)
-    return Planned(options, project, demand, host, path, path_walls(path, demand), mean_time)
+    walls = path_walls(path, demand)
+    return Planned(options, project, demand, host, path, walls, mean_time, notes)
 
 
 def _burst(options: Options, rate: float) -> int:
@@ -123,6 +130,18 @@ def find_project(options: Options) -> Project:
     except (OSError, UnicodeDecodeError) as wrong:
         hint = "make it a UTF-8 text file that you can read"
         raise BadInput(f"cannot read it: {wrong}", place=str(place), hint=hint) from None
+
+
+def with_profile(project: Project, options: Options) -> tuple[Project, tuple[str, ...]]:
+    """The project with what `--profile` measured in place of its own rows; and what to note."""
+    if options.profile is None:
+        return project, ()
+    from holdfast.cli.profiled import app_notes, measured_rows
+    from holdfast.proof.profile_file import read_profile
+
+    taken = read_profile(options.profile)
+    project = measured_rows(project, taken, options.profile)
+    return project, app_notes(taken, options.app or project.app)
 
 
 def make_layout(project: Project, options: Options) -> Layout:
@@ -200,9 +219,10 @@ def _mean_time(options: Options, project: Project, layout: Layout, host: Host) -
     rate = host.cores * PROCESSOR_SHARE * RATE_MARGIN / cpu_s
     clients = options.in_flight + options.surplus
     opening_s = OPENINGS * clients / OPEN_RATE if options.here else 0.0
-    chosen = float(math.ceil(max(USUAL_TIME_S, clients / rate, opening_s)))
+    chosen = float(math.ceil(max(options.usual_time_s, clients / rate, opening_s)))
     why = (
-        f"the most of {USUAL_TIME_S:g} s; what {cpu_s * 1e6:.0f} us a request on {host.cores:g} "
-        f"cores ask for, {RATE_MARGIN:g} of that rate used; and {OPENINGS} times the opening"
+        f"the most of {options.usual_time_s:g} s; what {cpu_s * 1e6:.0f} us a request on "
+        f"{host.cores:g} cores ask for, {RATE_MARGIN:g} of that rate used; "
+        f"and {OPENINGS} times the opening"
     )
     return assumed("mean_time_s", chosen, why)

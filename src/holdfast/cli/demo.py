@@ -14,6 +14,7 @@ from holdfast.cli.options import (
     SECONDS,
     check_app,
     json_option,
+    profile_option,
     report_option,
 )
 from holdfast.cli.verdict import prove_app
@@ -36,6 +37,7 @@ IDLE_SHARE = 10
 @click.option("--app", default="shop:app", show_default=True, help="shop:app, wait:app or yours.")
 @click.option("--app-dir", type=click.Path(), default=None, help="Folder of your own app.")
 @click.option("--config", type=click.Path(), default=None, help="Its holdfast.toml.")
+@profile_option
 @click.option(
     "--idle",
     type=COUNT_OR_ZERO,
@@ -80,6 +82,7 @@ def demo(**given: Any) -> int:
         idle=given["in_flight"] // IDLE_SHARE if idle is None else idle,
         mean_time_s=given["mean_time"],
         here=True,
+        profile=given["profile"],
     )
     told = {name: given[name] for name in ("hold_s", "out", "report", "as_json")}
     return prove_app(options, **told)

@@ -85,6 +85,7 @@ def demand_options(in_flight: str | None) -> Callable[[Command], Command]:
 
 def app_options(command: Command) -> Command:
     """Where the app is, and what is known of it."""
+    command = profile_option(command)
     command = click.option(
         "--config",
         type=click.Path(),
@@ -100,6 +101,16 @@ def report_option(command: Command) -> Command:
     """`--report FILE`: the result as one HTML page too."""
     option = click.option("--report", type=click.Path(dir_okay=False), help="Report (HTML).")
     return option(command)
+
+
+def profile_option(command: Command) -> Command:
+    """`--profile`: what a request costs, from a file instead of holdfast.toml or assumptions."""
+    return click.option(
+        "--profile",
+        type=click.Path(dir_okay=False),
+        default=None,
+        help="A profile to plan from (`prove --profile-out`).",
+    )(command)
 
 
 def json_option(command: Command) -> Command:

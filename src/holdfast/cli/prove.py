@@ -14,10 +14,12 @@ from holdfast.cli.options import (
     SECONDS,
     check_app,
     json_option,
+    profile_option,
     report_option,
 )
 from holdfast.cli.target import UrlProof, prove_url
 from holdfast.cli.verdict import prove_app
+from holdfast.model.errors import BadInput
 
 
 @click.command()
@@ -32,6 +34,10 @@ from holdfast.cli.verdict import prove_app
 @click.option("--ids", type=COUNT, default="10k", show_default=True, help="Values of {id}.")
 @click.option("--app-dir", type=click.Path(), default=".", help="Folder of an app TARGET.")
 @click.option("--config", type=click.Path(), default=None, help="The app's holdfast.toml.")
+@profile_option
+@click.option(
+    "--profile-out", type=click.Path(dir_okay=False), help="Take a profile, and write it here."
+)
 @click.option("--out", type=click.Path(dir_okay=False), default=None, help="Result file (JSON).")
 @report_option
 @json_option
@@ -46,9 +52,14 @@ def prove(target: str, **given: Any) -> int:
     \b
     holdfast prove http://127.0.0.1:8000/items/{id} --in-flight 2k --hold 30s
     holdfast prove shop:app --app-dir examples/shop -n 5k --mean-time 5s --json
+    holdfast prove wait:app --app-dir examples/wait -n 2k --profile-out wait.json
     """
     given["mean_time_s"] = given.pop("mean_time")
+    profile_out = given.pop("profile_out")
     if "://" in target:
+        if profile_out or given["profile"]:
+            hint = "name the app itself, as `module:attribute`, with --app-dir"
+            raise BadInput("a profile is of an app that is started here", place="TARGET", hint=hint)
         names = UrlProof.__struct_fields__
         wanted = {key: value for key, value in given.items() if key in names}
         return prove_url(UrlProof(target=target, **wanted))
@@ -57,4 +68,8 @@ def prove(target: str, **given: Any) -> int:
     wanted = {key: value for key, value in given.items() if key in names}
     options = msgspec.structs.replace(Options(app=target, **wanted), here=True)
     told = {name: given[name] for name in ("hold_s", "out", "report", "as_json")}
+    if profile_out is not None:
+        from holdfast.cli.profiling import profile_app
+
+        return profile_app(options, profile_out=profile_out, **told)
     return prove_app(options, **told)

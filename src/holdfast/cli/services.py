@@ -28,7 +28,7 @@ class Services:
     def __init__(self, planned: Planned, brood: Brood) -> None:
         self._planned = planned
         self._brood = brood
-        self.processes: list[subprocess.Popen[bytes]] = []
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.env: dict[str, str] = {}
         self.ports: dict[str, list[int]] = {}
 
@@ -55,21 +55,22 @@ class Services:
         process = self._brood.spawn(
             argv, cwd=folder, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL
         )
-        self.processes.append(process)
+        self.processes[name] = process
         _wait_for_ready(process, name, argv)
         if row.env:
             self.env[row.env] = ",".join(f"http://127.0.0.1:{port}" for port in ports)
 
-    def pids(self) -> tuple[int, ...]:
-        """The services' processes and all their children."""
-        return tuple(pid for process in self.processes for pid in family(process.pid))
+    def groups(self, *, apart: bool) -> dict[str, list[int]]:
+        """The services' processes with all their children: together, or `apart` by their names."""
+        each = {name: list(family(process.pid)) for name, process in self.processes.items()}
+        return each if apart else {"services": [pid for pids in each.values() for pid in pids]}
 
     def stop(self) -> None:
         """TERM, then KILL what remains after five seconds."""
-        for process in self.processes:
+        for process in self.processes.values():
             if process.poll() is None:
                 process.terminate()
-        for process in self.processes:
+        for process in self.processes.values():
             try:
                 process.wait(5)
             except subprocess.TimeoutExpired:

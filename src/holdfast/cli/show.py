@@ -46,6 +46,7 @@ def plan_json(planned: Planned) -> dict[str, Any]:
         "walls": [_wall_json(limit, holds) for limit, holds in walls],
         "memory_bytes": planned.memory_bytes,
         "memory": planned.memory_by_hop(),
+        "notes": planned.notes,
         "hops": [
             {
                 "name": hop.name,
@@ -131,6 +132,8 @@ def _show_demand(planned: Planned) -> None:
     mean = format_seconds(planned.mean_time.number)
     say.item("  ", f"mean time {mean} ({planned.mean_time.why})")
     burst = f"bursts of {demand.burst:,} within {format_seconds(demand.burst_s)}"
+    for note in planned.notes:
+        say.item("  note: ", note)
     say.item("  ", f"so {demand.rate:,.0f} answers a second, and {burst}")
     say.text()
 

@@ -27,7 +27,10 @@ OPEN_CEILING_S = 400.0
 
 
 class Trial(msgspec.Struct, frozen=True):
-    """What a trial needs besides the plan."""
+    """What a trial needs besides the plan.
+
+    `proof` makes the proof; `apart`: each service is counted by itself, by its name.
+    """
 
     planned: Planned
     asked: int
@@ -35,6 +38,8 @@ class Trial(msgspec.Struct, frozen=True):
     grace_s: float
     port: int = 0
     quiet: bool = False
+    proof: Callable[..., Proof] = Proof
+    apart: bool = False
 
 
 def run_trial(trial: Trial) -> Result:
@@ -101,12 +106,12 @@ def _prove(trial: Trial, stack: StackProcess, services: Services, started: Machi
         clients = plural(demand.in_flight + demand.idle, "client")
         say.say(f"{clients} to open, in {plural(load.processes, 'generator process')}")
     with live_line(trial.quiet, plan) as on_moment:
-        proof = Proof(
+        proof = trial.proof(
             plan,
             in_flight=stack.gauge.in_flight,
             groups=lambda: {
                 "workers": [worker.pid for worker in stack.workers()],
-                "services": list(services.pids()),
+                **services.groups(apart=trial.apart),
                 "supervisor": [stack.supervisor_pid],
             },
             on_moment=on_moment,

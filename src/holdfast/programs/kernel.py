@@ -72,6 +72,13 @@ def units_at_once(hop: Hop, demand: Demand) -> float:
     return used if hop.program == "service" else 1.0
 
 
+def units_made(hop: Hop, demand: Demand) -> float:
+    """How many of the hop's units one request takes in its whole time; clients and workers one."""
+    if hop.program != "service":
+        return 1.0
+    return demand.uses(hop.name)[1] / _held_s(hop, demand)
+
+
 def socket_ends(hop: Hop, demand: Demand) -> float:
     """Socket ends that one request in flight keeps open in the hop's processes."""
     if hop.program == "holdfast-load":
@@ -118,11 +125,7 @@ def _memory(kernel: Hop, host: Host, on_host: tuple[Hop, ...], demand: Demand) -
 
 
 def _processor(kernel: Hop, host: Host, on_host: tuple[Hop, ...], demand: Demand) -> Limit:
-    cpu_s = sum(
-        number(hop, "request_cpu_s")
-        * (demand.uses(hop.name)[1] / _held_s(hop, demand) if hop.program == "service" else 1.0)
-        for hop in on_host
-    )
+    cpu_s = sum(number(hop, "request_cpu_s") * units_made(hop, demand) for hop in on_host)
     return Limit(
         hop=kernel.name,
         resource="processor",

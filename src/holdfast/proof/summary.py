@@ -87,7 +87,7 @@ def summarise(story: Story) -> Result:
     first, last = story.weighed[0], story.weighed[-1]
     passed_s = last.sample.at_s - first.sample.at_s
     answered = last.sample.answered - first.sample.answered
-    about = _about()
+    about = describe()
     return Result(
         version=VERSION,
         verdict=verdict,
@@ -277,7 +277,8 @@ def _kernel_counts(story: Story) -> int:
     return sum(seen.moment.witnesses.kernel is not None for seen in story.held)
 
 
-def _about() -> About:
+def describe() -> About:
+    """This machine and the versions, as a result or a profile names them."""
     host = read_host()
     values = {value.setting: value.value for value in host.values}
     return About(

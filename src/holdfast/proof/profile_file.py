@@ -1,0 +1,95 @@
+"""A profile's file: one versioned record of what was measured and what was fitted to it.
+
+Decides the form and what is refused; must not know how a profile is taken or used.
+"""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from typing import Final, Literal
+
+import msgspec
+
+from holdfast.model.errors import BadInput
+from holdfast.proof.files import write_whole
+from holdfast.proof.profile import Cost, Load
+from holdfast.proof.result import About
+
+VERSION: Final = 1
+"""Of the file's form; one more whenever a reader of the old form would misread the new."""
+KIND: Final = "holdfast profile"
+ENGINE: Final = ("uvicorn", "uvloop", "httptools")
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """A profile as it was taken: the app, where and when, the loads, and the fit.
+
+    `programs` is what each program takes: `workers`, and each service that ran beside by its name.
+    `versions` are those that a request's cost depends on: the interpreter's and the engine's.
+    """
+
+    kind: Literal["holdfast profile"]
+    version: int
+    app: str
+    taken_at: str
+    in_flight: int
+    mean_time_s: float
+    versions: dict[str, str]
+    machine: About
+    programs: dict[str, Cost]
+    loads: tuple[Load, ...]
+
+
+class _Head(msgspec.Struct):
+    kind: str
+    version: int
+
+
+def versions_here() -> dict[str, str]:
+    """The interpreter's and the engine's versions in this environment."""
+    return {"python": platform.python_version()} | {name: version(name) for name in ENGINE}
+
+
+def write_profile(taken: Taken, path: str) -> None:
+    """Write it, whole or not at all. Raises HoldfastError where the place is not writable."""
+    text = msgspec.json.format(msgspec.json.encode(taken), indent=1) + b"\n"
+    write_whole(text, path, "profile")
+
+
+def read_profile(path: str) -> Taken:
+    """Read a profile. Raises BadInput for no file, no profile, another version, or a bad number."""
+    hint = "make one with `holdfast prove APP -n 2k --profile-out FILE`"
+    try:
+        with open(path, "rb") as file:
+            text = file.read()
+    except OSError as error:
+        fault = f"no profile can be read: {error.strerror}"
+        raise BadInput(fault, place=path, hint=hint) from error
+    try:
+        head = msgspec.json.decode(text, type=_Head)
+    except msgspec.DecodeError as error:
+        raise BadInput(f"this is not a profile: {error}", place=path, hint=hint) from error
+    if head.kind != KIND:
+        raise BadInput(f"this is not a profile but a {head.kind}", place=path, hint=hint)
+    if head.version != VERSION:
+        fault = f"a profile of version {head.version}, {VERSION} is known"
+        raise BadInput(fault, place=path, hint=hint)
+    try:
+        taken = msgspec.json.decode(text, type=Taken)
+    except msgspec.DecodeError as error:
+        raise BadInput(f"this is not a profile: {error}", place=path, hint=hint) from error
+    check(taken, path)
+    return taken
+
+
+def check(taken: Taken, path: str) -> None:
+    """Raise BadInput for a profile without workers, or with a number that nothing can take."""
+    if "workers" not in taken.programs:
+        raise BadInput("it has no row `programs.workers`", place=path)
+    for name, cost in taken.programs.items():
+        for field in ("base_bytes", "request_bytes", "idle_bytes", "request_cpu_s"):
+            number = getattr(cost, field)
+            if number < 0 or (name == "workers" and field == "request_bytes" and number == 0):
+                fault = f"`programs.{name}.{field}` is {number:g}: nothing takes so little"
+                raise BadInput(fault, place=path, hint="take the profile again")
