@@ -155,3 +155,18 @@ def test_trying_a_hard_limit_leaves_this_process_as_it_was() -> None:
     past_the_end = int(sysctl("fs.nr_open")) + 1
     tried = [can_set_nofile(hard) for hard in (before[1], before[1] - 1, past_the_end)]
     assert (tried, resource.getrlimit(resource.RLIMIT_NOFILE)) == ([True, True, False], before)
+
+
+@pytest.mark.parametrize(
+    ("setting", "path", "text", "value"),
+    [
+        ("threads_used", "/proc/loadavg", "0.04 0.20 0.23 1/206 94\n", 206),
+        ("packets_dropped", "/proc/net/softnet_stat", "0a 0000000f 1\n0b 00000001 2\n", 16),
+        ("uid", "/proc/self/status", "Uid:\t1000\t33\t1000\t1000\n", 33),
+    ],
+)
+def test_a_word_inside_a_line_is_read(
+    tmp_path: Path, setting: str, path: str, text: str, value: int
+) -> None:
+    """Threads behind a slash, drops of every processor in hexadecimal, the effective user."""
+    assert said(read_host(plant(tmp_path, machine(), {path: text})), setting) == value

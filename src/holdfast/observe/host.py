@@ -9,6 +9,8 @@ import math
 import os
 from collections.abc import Callable
 
+import msgspec
+
 from holdfast.model.path import Count, Host
 from holdfast.model.values import Scalar, Value, observed
 from holdfast.observe.cgroup import read_cpu_quota, read_memory, read_pids
@@ -40,6 +42,10 @@ SYSCTLS: tuple[Row, ...] = (
     ("conntrack_max", "/proc/sys/net/netfilter/nf_conntrack_max", word(0)),
     ("conntrack_count", CONNTRACK_COUNT, word(0)),
     ("tw_buckets", "/proc/sys/net/ipv4/tcp_max_tw_buckets", word(0)),
+    ("syncookies", "/proc/sys/net/ipv4/tcp_syncookies", word(0)),
+    ("pid_max", "/proc/sys/kernel/pid_max", word(0)),
+    ("threads_max", "/proc/sys/kernel/threads-max", word(0)),
+    ("netdev_max_backlog", "/proc/sys/net/core/netdev_max_backlog", word(0)),
     ("kernel_release", "/proc/sys/kernel/osrelease", str.strip),
 )
 
@@ -62,11 +68,15 @@ def read_host(root: str = "/", name: str = "here") -> Host:
     nr_open = next(value for value in sysctls if value.setting == "nr_open")
     values = (
         _least(available, left),
+        msgspec.structs.replace(available, setting="host_memory_available"),
         quota,
         affinity,
         *nofile,
         _raisable(files, nofile[1], nr_open),
         *sysctls,
+        value_of("threads_used", files.read("/proc/loadavg"), _threads),
+        value_of("packets_dropped", files.read("/proc/net/softnet_stat"), _dropped),
+        value_of("uid", files.read("/proc/self/status"), _effective_uid),
         observed("page_bytes", os.sysconf("SC_PAGE_SIZE"), "sysconf(SC_PAGE_SIZE)"),
         _conntrack_tracks(files),
         *read_pids(files),
@@ -94,6 +104,20 @@ def _least(first: Value, second: Value | None) -> Value:
 
 def _kib(name: str) -> Callable[[str], int]:
     return lambda text: int(field(name, text, ":").split()[0]) * 1024
+
+
+def _threads(text: str) -> int:
+    """Threads of the whole host: after the slash of the fourth word, "1/206"."""
+    return int(text.split()[3].split("/")[1])
+
+
+def _dropped(text: str) -> int:
+    """The second hexadecimal word of each processor's line, summed."""
+    return sum(int(line.split()[1], 16) for line in text.splitlines())
+
+
+def _effective_uid(text: str) -> int:
+    return int(field("Uid", text, ":").split()[1])
 
 
 def _affinity(files: Files) -> Value:

@@ -10,10 +10,14 @@ import math
 from holdfast.model.limit import Act, Full, Limit, Scope
 from holdfast.model.path import Demand, Hop, Host, Path, Spread
 from holdfast.model.units import format_bytes
+from holdfast.model.values import Value
 from holdfast.programs.rows import Setting, counted, number
 
 PROCESSOR_SHARE = 0.7
 """The part of a host's cores that is planned for (design: rate x CPU seconds <= cores x 0.7)."""
+SYN_BACKLOG_SHARE = 0.75
+"""Without SYN cookies a new client is refused past so much of tcp_max_syn_backlog (Linux 6.18,
+net/ipv4/tcp_input.c, tcp_conn_request)."""
 
 SOMAXCONN = Setting(
     "somaxconn",
@@ -62,6 +66,7 @@ def limits(hop: Hop, path: Path, demand: Demand) -> tuple[Limit, ...]:
     on_host = tuple(h for h in path.hops if h.host == host.name and h.program != "kernel")
     found = [_memory(hop, host, on_host, demand), _processor(hop, host, on_host, demand)]
     found += [_accept_queue(h, host, demand) for h in on_host]
+    found += [_half_open(h, host, demand) for h in on_host]
     found += [_open_files(hop, host, on_host, demand), _conntrack(hop, host, demand)]
     return tuple(limit for limit in found if limit is not None)
 
@@ -174,6 +179,35 @@ def _accept_queue(hop: Hop, host: Host, demand: Demand) -> Limit | None:
         inputs=tuple(v for v in (backlog, cut) if v is not None),
         formula=f"{demand.burst:,} of {demand.in_flight:,} arrive at once, "
         f"{room:,.0f} wait on each of {hop.processes} sockets",
+    )
+
+
+def half_open_most(host: Host) -> Value | None:
+    """What bounds the new clients that shake hands on a socket; None where SYN cookies are on."""
+    most, cookies = host.get("tcp_max_syn_backlog"), host.get("syncookies")
+    known = most is not None and most.value is not None
+    off = cookies is not None and cookies.value is not None and not cookies.number
+    return most if known and off else None
+
+
+def _half_open(hop: Hop, host: Host, demand: Demand) -> Limit | None:
+    most = half_open_most(host)
+    if most is None or hop.get("backlog") is None or not demand.burst:
+        return None
+    return counted(
+        hop.name,
+        "half-open queue",
+        capacity=most.number,
+        per_request=demand.burst / demand.in_flight / demand.streams,
+        scope=Scope.PROCESS,
+        scopes=hop.processes,
+        onset=SYN_BACKLOG_SHARE,
+        spread=Spread.HASH if hop.processes > 1 else Spread.ONLY,
+        full=Full(Act.RETRIES, told="SYN dropped: the client tries again after 1 s, 3 s, 7 s"),
+        enforcer=SYN_BACKLOG.enforced_by,
+        inputs=(most,),
+        formula=f"{demand.burst:,} of {demand.in_flight:,} arrive at once on {hop.processes} "
+        f"sockets; the last quarter is for clients known of old",
     )
 
 

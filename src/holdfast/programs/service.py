@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from holdfast.model.limit import Act, Full, Limit, Scope
-from holdfast.model.path import Demand, Hop, Path, Protocol, Spread
+from holdfast.model.path import Demand, Hop, Host, Path, Protocol, Spread
 from holdfast.model.values import Value
+from holdfast.programs.ports import outgoing_ports
 from holdfast.programs.rows import counted, number
 
 SLOW_PORTS = 0.5
@@ -19,10 +20,10 @@ def limits(hop: Hop, path: Path, demand: Demand) -> tuple[Limit, ...]:
     units = demand.uses(hop.name)[0]
     found = []
     for dialler, link in diallers:
-        low, high = (path.host(dialler.host).get(name) for name in ("port_low", "port_high"))
-        if low is None or high is None or link.protocol is Protocol.UNIX:
+        host = path.host(dialler.host)
+        if outgoing_ports(host) is None or link.protocol is Protocol.UNIX:
             continue
-        found.append(_ports(hop, units / link.streams, dialler, (low, high)))
+        found.append(_ports(hop, units / link.streams, dialler, host))
         nofile = hop.get("nofile")
         if nofile is not None and nofile.value is not None:
             found.append(_descriptors(hop, units / link.streams, dialler, nofile))
@@ -34,9 +35,10 @@ def shared(dialler: Hop, addresses: int) -> float:
     return number(dialler, "shared_descriptors") * dialler.processes / addresses
 
 
-def _ports(hop: Hop, per_request: float, dialler: Hop, ends: tuple[Value, Value]) -> Limit:
+def _ports(hop: Hop, per_request: float, dialler: Hop, host: Host) -> Limit:
     addresses = int(number(hop, "addresses", 1))
-    ports = ends[1].number - ends[0].number + 1
+    ports = outgoing_ports(host) or 0
+    named = (host.get(name) for name in ("port_low", "port_high", "reserved_ports"))
     return counted(
         hop.name,
         "ports",
@@ -49,7 +51,7 @@ def _ports(hop: Hop, per_request: float, dialler: Hop, ends: tuple[Value, Value]
         spread=Spread.HASH if addresses > 1 else Spread.ONLY,
         full=Full(Act.REFUSES, told="EADDRNOTAVAIL in the app"),
         enforcer="kernel (ip_local_port_range)",
-        inputs=ends,
+        inputs=tuple(v for v in named if v is not None and v.value != ""),
         formula=f"{ports:,.0f} ports to each of {addresses} addresses, slow past half of them",
     )
 

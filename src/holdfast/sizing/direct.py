@@ -20,11 +20,14 @@ from holdfast.model.values import Value, assumed, derived, observed
 from holdfast.programs import kernel, service, uvicorn
 from holdfast.programs.catalog import path_limits
 from holdfast.programs.generator import MOST_CLIENTS
+from holdfast.programs.ports import outgoing_ports
 from holdfast.programs.rows import counted
 from holdfast.sizing.layout import Layout, Service
 
 MOST_PROCESSES = 4096
 """No plan of one host goes past so many workers, whatever its pids limit says."""
+USUAL_PORTS = 60_999 - 32_768 + 1
+"""Outgoing ports where the host does not say: the kernel's default range."""
 SPARE_PIDS = 8
 """Processes besides the workers: supervisor, warden, commands of the operator."""
 
@@ -34,20 +37,20 @@ def size(demand: Demand, host: Host, layout: Layout) -> Path:
 
     Raises Impossible with the resource that is short, how much is missing, and what fits.
     """
-    path, short = _attempt(demand, host, layout)
+    path, short = attempt(demand, host, layout)
     if short is None:
         return path
-    fits = _largest(lambda n: _attempt(_at(demand, n), host, layout)[1] is None, demand.in_flight)
+    fits = _largest(lambda n: attempt(scaled(demand, n), host, layout)[1] is None, demand.in_flight)
     raise _impossible(short, demand, fits)
 
 
-def _at(demand: Demand, in_flight: int) -> Demand:
+def scaled(demand: Demand, in_flight: int) -> Demand:
     """The same mix at another number: the burst grows with it."""
     burst = math.ceil(demand.burst * in_flight / demand.in_flight)
     return msgspec.structs.replace(demand, in_flight=in_flight, burst=burst)
 
 
-def _attempt(demand: Demand, host: Host, layout: Layout) -> tuple[Path, Limit | None]:
+def attempt(demand: Demand, host: Host, layout: Layout) -> tuple[Path, Limit | None]:
     """The path as sized, and the limit that is too narrow for the demand, if one is."""
     workers = _workers(demand, host, layout)
     hops = [_kernel(host, layout)]
@@ -55,10 +58,15 @@ def _attempt(demand: Demand, host: Host, layout: Layout) -> tuple[Path, Limit | 
         hops.append(_generator(layout.generator, demand, host))
     services = [_service(told, demand, host, workers) for told in layout.services]
     path = Path((host,), (*hops, workers, *services))
-    for limit in (*path_limits(path, demand), *_pids(path, host)):
+    for limit in all_limits(path, demand):
         if needed(limit, demand) > limit.capacity:
             return path, limit
     return path, None
+
+
+def all_limits(path: Path, demand: Demand) -> tuple[Limit, ...]:
+    """Every limit that a sized path is held to: those that requests take of, and processes."""
+    return (*path_limits(path, demand), *_pids(path, path.hosts[0]))
 
 
 def needed(limit: Limit, demand: Demand) -> float:
@@ -86,9 +94,9 @@ def _kernel(host: Host, layout: Layout) -> Hop:
 
 def _generator(profile: Profile, demand: Demand, host: Host) -> Hop:
     """Processes of the load generator, each with a source address of its own."""
-    ports = _number(host, "port_high", 60_999) - _number(host, "port_low", 32_768) + 1
+    ports = _ports(host, USUAL_PORTS)
     files = _number(host, "nofile_hard", math.inf) - profile.own_descriptors.number
-    room = int(min(MOST_CLIENTS, ports * service.SLOW_PORTS, files))
+    room = max(1, int(min(MOST_CLIENTS, ports * service.SLOW_PORTS, files)))
     clients = math.ceil(demand.in_flight / demand.streams) + demand.idle + 1
     count = math.ceil(clients / room)
     values = (
@@ -102,7 +110,9 @@ def _generator(profile: Profile, demand: Demand, host: Host) -> Hop:
 def _workers(demand: Demand, host: Host, layout: Layout) -> Hop:
     """The worker hop with the fewest processes that hold the demand, its values derived."""
     files = _number(host, "nofile_hard", math.inf)
-    queue = _number(host, "somaxconn", math.inf)
+    queue, half_open = _number(host, "somaxconn", math.inf), kernel.half_open_most(host)
+    if half_open is not None:
+        queue = min(queue, half_open.number * kernel.SYN_BACKLOG_SHARE)
     cores = layout.worker.request_cpu_s.number * demand.rate
 
     def holds(count: int) -> bool:
@@ -178,7 +188,7 @@ def _backlog(each: int, count: int, demand: Demand, host: Host, layout: Layout) 
 
 def _service(told: Service, demand: Demand, host: Host, workers: Hop) -> Hop:
     """A service's hop: its addresses as told, or the fewest whose ports and descriptors do."""
-    ports = _number(host, "port_high", math.inf) - _number(host, "port_low", 0) + 1
+    ports = _ports(host, math.inf)
     here = told.profile
     files = math.inf if here is None else _number(host, "nofile_hard", math.inf)
     own = 0.0 if here is None else here.own_descriptors.number
@@ -203,25 +213,41 @@ def _service(told: Service, demand: Demand, host: Host, workers: Hop) -> Hop:
     return hop(_smallest(holds, MOST_PROCESSES))
 
 
+PID_LIMITS = (
+    ("processes", "pids_max", "pids_used", "cgroup pids.max"),
+    ("process numbers", "pid_max", "threads_used", "kernel.pid_max"),
+    ("threads", "threads_max", "threads_used", "kernel.threads-max"),
+)
+"""What counts processes: the resource, the host's values of the most and of those there, whose."""
+
+
 def _pids(path: Path, host: Host) -> tuple[Limit, ...]:
-    """Processes against the pids limit of the control group: no request takes any."""
-    most, used = host.get("pids_max"), _number(host, "pids_used", 0)
-    if most is None or most.value is None or math.isinf(most.number):
-        return ()
+    """Processes against the control group's limit and the kernel's: no request takes any."""
     planned = sum(h.processes for h in path.hops if h.host == host.name and h.program != "kernel")
-    return (
-        counted(
-            "kernel",
-            "processes",
-            capacity=most.number,
-            own=used + planned + SPARE_PIDS,
-            per_request=0.0,
-            full=Full(Act.REFUSES, told="EAGAIN at fork"),
-            enforcer="kernel (cgroup pids.max)",
-            inputs=(most,),
-            formula=f"{planned} planned, {used:,.0f} there, {SPARE_PIDS} to spare",
-        ),
-    )
+    found = []
+    for resource, setting, there, enforcer in PID_LIMITS:
+        most, used = host.get(setting), _number(host, there, 0)
+        if most is None or most.value is None:
+            continue
+        found.append(
+            counted(
+                "kernel",
+                resource,
+                capacity=most.number,
+                own=used + planned + SPARE_PIDS,
+                per_request=0.0,
+                full=Full(Act.REFUSES, told="EAGAIN at fork"),
+                enforcer=f"kernel ({enforcer})",
+                inputs=(most,),
+                formula=f"{planned} planned, {used:,.0f} there, {SPARE_PIDS} to spare",
+            )
+        )
+    return tuple(found)
+
+
+def _ports(host: Host, otherwise: float) -> float:
+    found = outgoing_ports(host)
+    return otherwise if found is None else found
 
 
 def _number(host: Host, setting: str, otherwise: float) -> float:
@@ -255,6 +281,8 @@ def _way_out(short: Limit) -> str:
         "descriptors": "or raise the hard limit (`LimitNOFILE`, `ulimit -Hn`)",
         "ports": "or widen net.ipv4.ip_local_port_range, or give the service more addresses",
         "processes": "or raise pids.max of the control group",
+        "process numbers": "or raise kernel.pid_max",
+        "threads": "or raise kernel.threads-max",
         "open files": "or raise fs.file-max",
     }
     return ways.get(short.resource, "or raise that limit")
