@@ -32,6 +32,7 @@ ARROWS = {
     "readers": ("model",),
     "sizing": ("model", "programs", "facts"),
     "policy": ("model",),
+    "writers": ("model",),
     "observe": ("model",),
     "worker": ("wire",),
     "stack": ("wire", "policy", "model"),
@@ -41,10 +42,17 @@ ARROWS = {
     "testing": ("model", "wire"),
     "cli": (
         *("__init__", "model", "wire", "facts", "programs", "sizing", "readers"),
-        *("policy", "observe", "stack", "load", "proof"),
+        *("policy", "observe", "writers", "stack", "load", "proof"),
     ),
 }
-PURE = {"model", "programs", "sizing", "policy", "readers"}  # no process, clock, socket or disk
+PURE = {
+    "model",
+    "programs",
+    "sizing",
+    "policy",
+    "readers",
+    "writers",
+}  # no process, clock, socket or disk
 WORLD = {
     *("asyncio", "ctypes", "datetime", "fcntl", "glob", "mmap", "multiprocessing", "os", "pathlib"),
     *("random", "resource", "select", "selectors", "shutil", "signal", "socket", "subprocess"),

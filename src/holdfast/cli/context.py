@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -87,7 +88,7 @@ class Planned(msgspec.Struct, frozen=True):
         return found
 
 
-def plan_path(options: Options) -> Planned:
+def plan_path(options: Options, sizing: Callable[[Demand, Host, Layout], Path] = size) -> Planned:
     """Size the path for the options on this host; raises BadInput or Impossible."""
     project, notes = with_profile(find_project(options), options)
     host = planned_host(options.host)
@@ -102,7 +103,7 @@ def plan_path(options: Options) -> Planned:
         burst=_burst(options, offered / mean_time.number),
         streams=options.streams,
     )
-    path = size(demand, host, layout)
+    path = sizing(demand, host, layout)
     walls = path_walls(path, demand)
     return Planned(options, project, demand, host, path, walls, mean_time, notes)
 

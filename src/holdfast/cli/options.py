@@ -37,7 +37,7 @@ SECONDS = Parsed("duration", parse_seconds)
 Command = Callable[..., Any]
 
 
-def demand_options(in_flight: str | None) -> Callable[[Command], Command]:
+def demand_options(in_flight: str | None, *, required: bool = True) -> Callable[[Command], Command]:
     """`--in-flight` and what describes how the requests arrive."""
 
     def add(command: Command) -> Command:
@@ -46,7 +46,7 @@ def demand_options(in_flight: str | None) -> Callable[[Command], Command]:
                 "--in-flight",
                 "-n",
                 type=COUNT,
-                **({"required": True} if in_flight is None else {"default": in_flight}),
+                **({"required": required} if in_flight is None else {"default": in_flight}),
                 show_default=in_flight is not None,
                 help="Requests sent and not yet answered, at once: 50k.",
             ),
