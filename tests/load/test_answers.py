@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from holdfast.load.clients import READ_BYTES, SMALL_READ_BYTES
 from holdfast.load.counts import FleetSample
 from tests.load.servers import NONCE, OK, Connection, RawServer, drive, load_plan, nonce_in
 
@@ -19,6 +20,13 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST = OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
 NO_LENGTH = b"HTTP/1.1 200 OK\r\n\r\nok"
+
+
+def sized(size: int) -> bytes:
+    """Return an answer that has so many bytes in all."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
+    body = next(n for n in range(size, 0, -1) if len(head % n) + n == size)
+    return head % body + bytes(body)
 
 
 def always(*pieces: bytes) -> Callable[[Connection], object]:
@@ -66,6 +74,9 @@ def enough_answered(sample: FleetSample) -> bool:
         pytest.param(echo, {"nonce": "require"}, id="nonce"),
         pytest.param(echo, {"nonce": "require", "path": "/{id}", "ids": 1000}, id="ids"),
         pytest.param(always(OK), {"length": 2}, id="length as wanted"),
+        pytest.param(always(sized(SMALL_READ_BYTES)), {}, id="as long as a read"),
+        pytest.param(always(sized(SMALL_READ_BYTES + 1)), {}, id="longer than a read"),
+        pytest.param(always(sized(READ_BYTES)), {}, id="as long as the longest read"),
         pytest.param(always(CHUNKED), {"length": 2}, id="chunked"),
         pytest.param(always(CONTINUE + OK), {}, id="continue first"),
         pytest.param(always(CONTINUE, OK), {}, id="continue in a piece of its own"),

@@ -32,6 +32,8 @@ UNSENT_STATES: Final = (CONNECTING, SENDING)
 IDLE_STATES: Final = (IDLE_CONNECTING, IDLE_READING, QUIET)
 
 READ_BYTES: Final = 16_384
+SMALL_READ_BYTES: Final = 479
+"""With its head, an answer of so many bytes is the largest that CPython has at hand ready-made."""
 ALERT: Final = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 CLOSING: Final = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 MOST_LAYOUTS: Final = 4_096
@@ -46,21 +48,28 @@ class Clients:
 
     def __init__(self, plan: LoadPlan, index: int, board: Board, poller: select.epoll) -> None:
         self.plan, self.board, self.poller = plan, board, poller
-        self.state = bytearray()
+        self.state: list[int] = []
+        self.nonce: list[int] = []
+        self.sent_ns: list[int] = []
+        """When the request went; when the connect began, before. Lists, since the loop reads these
+        three for each answer, and a list gives its item without making it anew."""
         self.attempts = bytearray()
-        self.nonce = array("Q")
         self.intended_ns = array("q")
         """When the client's request should have gone; 0: when it went, or as soon as it can."""
-        self.sent_ns = array("q")
-        """When it went; when the connect began, before."""
         self.layouts: dict[int, Layout] = {}
         """Heads of good answers, by the answer's whole length."""
+        self.usual: bytes | None = None
+        """A whole good answer; the next one with the same bytes is good too."""
+        self.read_bytes = SMALL_READ_BYTES
+        """More than any answer in `layouts` has, so that a read which is not full is all of it."""
         self.draw = random.Random(f"{plan.seed}/{index}").getrandbits
         nonce = plan.nonce != "off"
         self.render = renderer(plan.path, plan.host, plan.ids, nonce)
         self.template = template_of(plan.path, plan.host, nonce)
         self.only_nonce = nonce and "{id}" not in plan.path
         """The template takes the nonce and nothing else."""
+        self.fixed = b"" if nonce or "{id}" in plan.path else self.render(0)
+        """The request, where each is the same."""
         self._idle_request = renderer(plan.idle_path, plan.host, 1, nonce=False)(0)
         self._target = (plan.address, plan.port)
         self._sources = [source_address(o, index) for o in (OCCUPIED_OCTET, IDLE_OCTET)]
@@ -111,11 +120,12 @@ class Clients:
             most -= 1
 
     def _grow(self, size: int) -> None:
-        more = max(size, 2 * len(self.state), 1024) - len(self.state)
-        for words in (self.nonce, self.intended_ns, self.sent_ns):
-            words.frombytes(bytes(8 * more))
-        for octets in (self.state, self.attempts):
-            octets.extend(bytes(more))
+        had = len(self.state)
+        more = max(size, had + had // 4, 1024) - had
+        for numbers in (self.state, self.nonce, self.sent_ns):
+            numbers.extend([0] * more)
+        self.intended_ns.frombytes(bytes(8 * more))
+        self.attempts.extend(bytes(more))
 
     def happened(self, fd: int, mask: int, now_ns: int) -> None:
         """Take up whatever epoll said of a descriptor, in any state."""
@@ -194,6 +204,18 @@ class Clients:
             self.lost(fd, error, now_ns)
             return None
 
+    def take_begun(self, fd: int, data: bytes, asked: int, mask: int, now_ns: int) -> None:
+        """Take what the loop read; where it got all that it asked for, with what is behind it."""
+        if len(data) == asked:
+            try:
+                data += os.read(fd, READ_BYTES - asked)
+            except BlockingIOError:
+                pass
+            except OSError as error:
+                self.lost(fd, error, now_ns)
+                return
+        self.take(fd, data, mask, now_ns)
+
     def take(self, fd: int, data: bytes, mask: int, now_ns: int) -> None:
         """Take what was read, and read on while there may be more: an edge is told only once."""
         more: bytes | None = data
@@ -268,6 +290,8 @@ class Clients:
             if len(self.layouts) >= MOST_LAYOUTS:
                 self.layouts.clear()
             self.layouts[len(whole)] = layout
+            self.usual = None if layout.has_nonce else whole
+            self.read_bytes = max(self.read_bytes, len(whole) + 1)
 
     def lost(self, fd: int, error: OSError, now_ns: int) -> None:
         """The connection broke, which is a failure of whatever was not complete."""
@@ -372,6 +396,7 @@ class Clients:
             return
         self.stopping = True
         self.layouts.clear()
+        self.usual = None
         self._pauses.clear()
         for fd, state in enumerate(self.state):
             if state in UNSENT_STATES:

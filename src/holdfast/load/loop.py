@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import Final
 
 from holdfast.load import shared
-from holdfast.load.clients import READ_BYTES, WAITING, Clients
-from holdfast.load.histogram import SUB_BITS, index_of
+from holdfast.load.clients import WAITING, Clients
+from holdfast.load.histogram import index_of
 from holdfast.load.plan import LoadPlan
 from holdfast.load.shared import LATE_NS, TICK_EVERY_NS, Board
 
@@ -23,8 +23,6 @@ MOST_EVENTS: Final = 64
 MOST_OPENED: Final = 64
 """Connects between two looks at the answers: about 2 ms."""
 EXPIRY_NS: Final = 1_000_000_000
-BITS: Final = SUB_BITS + 1
-LEAST: Final = 1 << SUB_BITS
 _READY: Final = select.EPOLLIN | select.EPOLLOUT
 
 
@@ -112,44 +110,51 @@ def _answerer(clients: Clients) -> Callable[[list[tuple[int, int]], int], int]:
     """What handles a batch of events and returns how many requests were answered and sent again.
 
     One look at the clock serves a batch: an answer counts as readable when epoll said so, and then
-    the next request should go, and goes. So its two times are one, counted once (`prompt`).
+    the next request should go, and goes. So its two times are one, counted once (`prompt`); and
+    requests that went in one batch mostly come back in one, so that they are counted together.
     """
     state, nonces, layouts = clients.state, clients.nonce, clients.layouts
     sent, prompt = clients.sent_ns, clients.board.prompt
     happened, draw, render = clients.happened, clients.draw, clients.render
-    template, only_nonce = clients.template, clients.only_nonce
+    template, only_nonce, fixed = clients.template, clients.only_nonce, clients.fixed
     read, write = os.read, os.write
 
     def answer(events: list[tuple[int, int]], now: int) -> int:
-        again = 0
+        again = alike = before = 0
+        usual, most = clients.usual, clients.read_bytes
         for fd, mask in events:
             if mask != _READY or state[fd] != WAITING:
                 happened(fd, mask, now)
                 continue
             try:
-                data = read(fd, READ_BYTES)
+                data = read(fd, most)
             except BlockingIOError:
                 continue
             except OSError as error:
                 clients.lost(fd, error, now)
                 continue
-            layout = layouts.get(len(data))
-            if layout is None:
-                clients.take(fd, data, mask, now)
-                continue
-            head, has_nonce = layout
-            if not data.startswith(head % nonces[fd] if has_nonce else head):
-                clients.take(fd, data, mask, now)
-                continue
-            try:  # index_of without its call
-                lasted = now - sent[fd]
-                shift = (lasted | LEAST).bit_length() - BITS
-                prompt[(shift << SUB_BITS) + (lasted >> shift)] += 1
-            except IndexError:  # more than an hour
-                clients.record(fd, now)
-            nonces[fd] = number = draw(64)
+            if data != usual:
+                layout = layouts.get(len(data))
+                if layout is None:
+                    clients.take_begun(fd, data, most, mask, now)
+                    continue
+                head, has_nonce = layout
+                if not data.startswith(head % nonces[fd] if has_nonce else head):
+                    clients.take(fd, data, mask, now)
+                    continue
+            since = sent[fd]
+            if since is before:
+                alike += 1
+            else:
+                if alike:
+                    prompt[index_of(now - before)] += alike
+                before, alike = since, 1
             sent[fd] = now
-            request = template % number if only_nonce else render(number)
+            if fixed:
+                request = fixed
+            else:
+                nonces[fd] = number = draw(64)
+                request = template % number if only_nonce else render(number)
             try:
                 written = write(fd, request)
             except OSError:
@@ -158,6 +163,8 @@ def _answerer(clients: Clients) -> Callable[[list[tuple[int, int]], int], int]:
                 again += 1
             else:
                 clients.resume(fd, request, written, now)
+        if alike:
+            prompt[index_of(now - before)] += alike
         return again
 
     return answer
