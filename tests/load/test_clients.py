@@ -150,8 +150,8 @@ def test_a_request_that_crossed_the_end_goes_once_more() -> None:
             server.close()
             clients.happened(*events[0], 3)  # reads the answer, and writes to what is closed
             clients.happened(*poller.poll(30)[0], 4)
-            assert (clients.opening, clients.connected, clients.in_flight) == (1, 0, 0)
-        clients.stop()
+            assert (len(clients.connecting), clients.connected, clients.in_flight) == (1, 0, 0)
+        clients.stop(5)
     assert (clients.intended, clients.sent, clients.unsent) == (3, 2, 1)
     assert (clients.answered, clients.failed) == (2, 0)
 

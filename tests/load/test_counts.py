@@ -10,6 +10,7 @@ import pytest
 from holdfast.load import shared
 from holdfast.load.counts import LagReader, account, errors_of, first_error_of
 from holdfast.load.histogram import index_of
+from holdfast.load.plan import TICK_EVERY_NS
 from holdfast.load.shared import Board
 from holdfast.model.errors import HoldfastError
 
@@ -25,7 +26,7 @@ def test_the_latest_tick_is_told_once(boards: list[Board]) -> None:
     """A reader tells the latest tick since it last looked, and what is late now if that is more."""
     board, words = boards[0], boards[0].words
     words[shared.TICK_NS] = 10_000_000_000
-    reader = LagReader(board)
+    reader = LagReader(board, TICK_EVERY_NS)
     for ms in (300, 2, 80):
         board.lag[index_of(ms * 1_000_000)] += 1
     assert reader.largest_s(10.0) == pytest.approx(0.3, rel=0.005)
@@ -42,8 +43,8 @@ def test_time_lost_is_what_exceeds_50_ms(boards: list[Board]) -> None:
     words = boards[0].words
     words[shared.TICK_NS] = 10_000_000_000
     words[shared.LAG_LOST_NS] = 2_000_000_000
-    assert LagReader(boards[0]).lost_s(10.05) == pytest.approx(2.0)
-    assert LagReader(boards[0]).lost_s(10.56) == pytest.approx(2.5)
+    assert LagReader(boards[0], TICK_EVERY_NS).lost_s(10.05) == pytest.approx(2.0)
+    assert LagReader(boards[0], TICK_EVERY_NS).lost_s(10.56) == pytest.approx(2.5)
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,8 @@
 """What happens to a client: opening, first requests, odd answers, failures, ends.
 
-State in arrays by descriptor, no object per client. The loop does the common case, WAITING to
-WAITING, by itself and calls here for the rest. Must not know ticks, or how many clients are wanted.
-
-    CONNECTING -> FIRST -> WAITING -> WAITING ...     occupied; FIRST: nothing answered here yet
-         SENDING: a request not wholly written; READING: an answer not wholly read
-    IDLE_CONNECTING -> IDLE_READING -> QUIET          idle
-    any -> FREE -> opened again: at once when the server closed after an answer, else after a pause
+The loop does the common case, WAITING to WAITING, by itself and calls here for the rest. Must not
+know ticks, or how many clients are wanted. A client that ended is opened again: at once when the
+server closed after an answer, else after a pause.
 """
 
 from __future__ import annotations
@@ -15,21 +11,29 @@ import heapq
 import os
 import random
 import select
-from array import array
+from itertools import takewhile
 from typing import Final
 
-from holdfast.load import shared
 from holdfast.load.connection import connect, fault_of, is_untaken
-from holdfast.load.histogram import index_of
 from holdfast.load.http import Answer, Garbage, Layout, layout_of, renderer, template_of
 from holdfast.load.judge import fault_in
+from holdfast.load.ledger import (
+    CONNECTING,
+    FIRST,
+    FREE,
+    IDLE_CONNECTING,
+    IDLE_READING,
+    IDLE_STATES,
+    IN_FLIGHT_STATES,
+    QUIET,
+    READING,
+    SENDING,
+    UNSENT_STATES,
+    WAITING,
+    Ledger,
+)
 from holdfast.load.plan import IDLE_OCTET, OCCUPIED_OCTET, LoadPlan, source_address
 from holdfast.load.shared import Board
-
-FREE, CONNECTING, SENDING, FIRST, WAITING, READING, IDLE_CONNECTING, IDLE_READING, QUIET = range(9)
-IN_FLIGHT_STATES: Final = (FIRST, WAITING, READING)
-UNSENT_STATES: Final = (CONNECTING, SENDING)
-IDLE_STATES: Final = (IDLE_CONNECTING, IDLE_READING, QUIET)
 
 READ_BYTES: Final = 16_384
 SMALL_READ_BYTES: Final = 479
@@ -41,21 +45,15 @@ FIRST_PAUSE_NS: Final = 100_000_000
 LONGEST_PAUSE_NS: Final = 3_000_000_000
 """After a failure a client pauses, twice as long each time, so that a dead server has peace."""
 _MOST_ATTEMPTS: Final = 6
+_TIMED_STATES: Final = (SENDING, *IN_FLIGHT_STATES, IDLE_READING)
 
 
-class Clients:
-    """The clients of one generator process, and the counts that law 7 adds up."""
+class Clients(Ledger):
+    """The clients of one generator process, each of which asks again when it is answered."""
 
     def __init__(self, plan: LoadPlan, index: int, board: Board, poller: select.epoll) -> None:
-        self.plan, self.board, self.poller = plan, board, poller
-        self.state: list[int] = []
-        self.nonce: list[int] = []
-        self.sent_ns: list[int] = []
-        """When the request went; when the connect began, before. Lists, since the loop reads these
-        three for each answer, and a list gives its item without making it anew."""
-        self.attempts = bytearray()
-        self.intended_ns = array("q")
-        """When the client's request should have gone; 0: when it went, or as soon as it can."""
+        super().__init__(board)
+        self.plan, self.poller = plan, poller
         self.layouts: dict[int, Layout] = {}
         """Heads of good answers, by the answer's whole length."""
         self.usual: bytes | None = None
@@ -78,12 +76,8 @@ class Clients:
         self._pauses: list[tuple[int, bool, int]] = []
         self._timeouts_ns = int(plan.connect_timeout_s * 1e9), int(plan.timeout_s * 1e9)
         self.stopping = False
-        self.kept, self.kept_idle = 0, 0
-        """Clients that are open, opening or pausing."""
-        self.intended = self.sent = self.in_flight = self.answered = self.failed = 0
-        self.unsent = 0
-        """Intended, and given up when the fleet let go."""
-        self.opening = self.connected = self.idle = self.idle_closed = 0
+        self.on_demand = False
+        """Connections are opened when requests want them, not when the fleet allows them."""
 
     def open(self, idle: bool, now_ns: int, attempt: int = 0, intended_ns: int = 0) -> None:
         """Begin to connect one client; its request is intended from now on, or was already."""
@@ -92,7 +86,7 @@ class Clients:
         try:
             fd = connect(self._sources[idle], self._target)
         except OSError as error:
-            self._count_failure(idle, False, fault_of(error, True), now_ns)
+            self._unopened(idle, fault_of(error, True), now_ns)
             self._pause(idle, attempt, now_ns)
             return
         if fd >= len(self.state):
@@ -100,9 +94,11 @@ class Clients:
         self.state[fd] = IDLE_CONNECTING if idle else CONNECTING
         self.attempts[fd] = attempt
         self.intended_ns[fd] = intended_ns
-        self.sent_ns[fd] = now_ns
-        self.opening += 1
+        self.sent_ns[fd] = self.connecting[fd] = now_ns
         self.poller.register(fd, ALERT)
+
+    def _unopened(self, idle: bool, fault: tuple[str, str], now_ns: int) -> None:
+        self._count_failure(idle, False, fault, now_ns)
 
     def open_new(self, idle: bool, now_ns: int) -> None:
         """Open a client that was not there before."""
@@ -119,14 +115,6 @@ class Clients:
             self.open(idle, now_ns, attempt)
             most -= 1
 
-    def _grow(self, size: int) -> None:
-        had = len(self.state)
-        more = max(size, had + had // 4, 1024) - had
-        for numbers in (self.state, self.nonce, self.sent_ns):
-            numbers.extend([0] * more)
-        self.intended_ns.frombytes(bytes(8 * more))
-        self.attempts.extend(bytes(more))
-
     def happened(self, fd: int, mask: int, now_ns: int) -> None:
         """Take up whatever epoll said of a descriptor, in any state."""
         state = self.state[fd]
@@ -136,7 +124,7 @@ class Clients:
             if mask & CLOSING:
                 self._fail(fd, "reset", "the server closed before it had the whole request", now_ns)
             else:
-                self._write(fd, self._unwritten.pop(fd), now_ns)
+                self.write(fd, self._unwritten.pop(fd), now_ns)
         elif state != FREE and mask & ~select.EPOLLOUT:
             data = self._read(fd, now_ns)
             if data is not None:
@@ -150,27 +138,33 @@ class Clients:
             except OSError as error:
                 self.lost(fd, error, now_ns)
                 return
-            self.opening -= 1
+            del self.connecting[fd]
             self.state[fd] = IDLE_READING
             return
         self.nonce[fd] = number = self.draw(64)
-        self._write(fd, self.render(number), now_ns)
+        self.write(fd, self.render(number), now_ns)
 
-    def _send(self, fd: int, now_ns: int) -> None:
+    def _next(self, fd: int, now_ns: int) -> None:
         """Send the next request on a connection whose last one is answered."""
         self.intended += 1
         self.intended_ns[fd] = 0
         self.nonce[fd] = number = self.draw(64)
-        self._write(fd, self.render(number), now_ns)
+        self.write(fd, self.render(number), now_ns)
+
+    def _next_elsewhere(self, fd: int, now_ns: int) -> None:
+        """Send the next request on a new connection, since the server ends this one."""
+        self.intended += 1
+        self._reconnect(fd, now_ns, now_ns)
 
     def resume(self, fd: int, request: bytes, written: int, now_ns: int) -> None:
         """Go on where the loop, after a good answer, could not send all of the next request."""
         self.intended += 1
         self.answered += 1
         self.in_flight -= 1
-        self._write(fd, request[written:], now_ns)
+        self.write(fd, request[written:], now_ns)
 
-    def _write(self, fd: int, request: bytes, now_ns: int) -> None:
+    def write(self, fd: int, request: bytes, now_ns: int) -> None:
+        """Write a request, or the rest of one; it is sent when all of it is written."""
         state = self.state[fd]
         try:
             rest = request[os.write(fd, request) :]
@@ -180,10 +174,10 @@ class Clients:
             if state in (CONNECTING, SENDING):
                 self.lost(fd, error, now_ns)
             else:  # closed between requests
-                self._reconnect(fd, now_ns, now_ns)
+                self._reconnect(fd, self.intended_ns[fd] or now_ns, now_ns)
             return
         if state == CONNECTING:
-            self.opening -= 1
+            del self.connecting[fd]
             self.connected += 1
         if rest:
             self._unwritten[fd] = rest
@@ -271,18 +265,11 @@ class Clients:
         if self.stopping:
             self._drop(fd)
         elif closing:
-            self.intended += 1
-            self._reconnect(fd, now_ns, now_ns)
+            self._next_elsewhere(fd, now_ns)
         else:
             if whole is not None:
                 self._learn(whole, answer.nonce)
-            self._send(fd, now_ns)
-
-    def record(self, fd: int, now_ns: int) -> None:
-        """Count how long the request took that was answered just now."""
-        sent_ns = self.sent_ns[fd]
-        self.board.response[index_of(now_ns - (self.intended_ns[fd] or sent_ns))] += 1
-        self.board.service[index_of(now_ns - sent_ns)] += 1
+            self._next(fd, now_ns)
 
     def _learn(self, whole: bytes, nonce: bytes | None) -> None:
         layout = layout_of(whole, nonce)
@@ -345,16 +332,6 @@ class Clients:
         self._count_failure(state in IDLE_STATES, sent, (name, text), now_ns)
         self._end(fd, now_ns)
 
-    def _count_failure(self, idle: bool, sent: bool, fault: tuple[str, str], now_ns: int) -> None:
-        """Count a failure; one on the way out counts as sent too, so that law 7 adds up."""
-        name, text = fault
-        if not idle:
-            self.failed += 1
-            self.sent += not sent
-        number = shared.FAULT_NAMES.index(f"idle {name}" if idle else name)
-        self.board.words[shared.FIRST_FAULT + number] += 1
-        self.board.note_first_error(now_ns, f"{'idle client: ' if idle else ''}{name}: {text}")
-
     def _end(self, fd: int, now_ns: int) -> None:
         """Close a client that is to come back after a pause."""
         idle, attempt = self.state[fd] in IDLE_STATES, self.attempts[fd]
@@ -374,23 +351,28 @@ class Clients:
             self.idle -= state == QUIET
         else:
             self.connected -= state != CONNECTING
-        self.opening -= state in (CONNECTING, IDLE_CONNECTING)
+        self.connecting.pop(fd, None)
         self.state[fd] = FREE
         self._answers.pop(fd, None)
         self._unwritten.pop(fd, None)
         os.close(fd)
 
     def expire(self, now_ns: int) -> None:
-        """Fail what has waited too long for its connect or its answer."""
+        """Fail what has waited too long for its connect or its answer.
+
+        Looks at the connects from the oldest on, and at every client only if answers may time out.
+        """
         connect_ns, answer_ns = self._timeouts_ns
+        overdue = takewhile(lambda item: now_ns - item[1] > connect_ns, self.connecting.items())
+        for fd, _ in list(overdue):
+            self._fail(fd, "connect timeout", "the connect was not answered", now_ns)
+        if not answer_ns:
+            return
         for fd, state in enumerate(self.state):
-            if state in (CONNECTING, IDLE_CONNECTING):
-                if now_ns - self.sent_ns[fd] > connect_ns:
-                    self._fail(fd, "connect timeout", "the connect was not answered", now_ns)
-            elif state not in (FREE, QUIET) and answer_ns and now_ns - self.sent_ns[fd] > answer_ns:
+            if state in _TIMED_STATES and now_ns - self.sent_ns[fd] > answer_ns:
                 self._fail(fd, "timeout", "the answer did not come in time", now_ns)
 
-    def stop(self) -> None:
+    def stop(self, now_ns: int) -> None:
         """Send nothing more; wait only for what is in flight."""
         if self.stopping:
             return
@@ -400,22 +382,8 @@ class Clients:
         self._pauses.clear()
         for fd, state in enumerate(self.state):
             if state in UNSENT_STATES:
-                self.unsent += 1
-                self._drop(fd)
+                self._give_up(fd)
 
-    def count_unfinished(self) -> int:
-        """Requests in flight, counted one by one."""
-        return sum(map(self.state.count, IN_FLIGHT_STATES))
-
-    def publish(self) -> None:
-        """Write the counts where the fleet reads them; what can only be larger goes first."""
-        words = self.board.words
-        words[shared.INTENDED] = self.intended
-        words[shared.SENT] = self.sent
-        words[shared.IN_FLIGHT] = self.in_flight
-        words[shared.ANSWERED] = self.answered
-        words[shared.FAILED] = self.failed
-        words[shared.OPENING] = self.opening
-        words[shared.CONNECTED] = self.connected
-        words[shared.IDLE] = self.idle
-        words[shared.IDLE_CLOSED] = self.idle_closed
+    def _give_up(self, fd: int) -> None:
+        self.unsent += 1
+        self._drop(fd)

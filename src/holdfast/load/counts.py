@@ -63,22 +63,24 @@ class FleetTotals(msgspec.Struct, frozen=True):
     service: Histogram
     """Of answered requests: from when each went."""
     lag: Histogram
-    """How late each tick of 10 ms was, of all processes."""
+    """How late each tick was, of all processes."""
     cpu_s: tuple[float, ...]
     wall_s: float
     """From the start to the end of letting go."""
+    late: Histogram
+    """By rate: how late each request went for which a connection was free."""
 
 
 class LagReader:
     """How late a process's ticks are, from its histogram of them; also while it is stopped."""
 
-    def __init__(self, board: Board) -> None:
-        self._board = board
+    def __init__(self, board: Board, tick_ns: int) -> None:
+        self._board, self._tick_ns = board, tick_ns
         self._seen = bytes(board.lag)
 
     def _overdue_s(self, now_s: float) -> float:
         since_ns = now_s * 1e9 - self._board.words[shared.TICK_NS]
-        return max(since_ns - shared.TICK_EVERY_NS, 0.0) / 1e9
+        return max(since_ns - self._tick_ns, 0.0) / 1e9
 
     def largest_s(self, now_s: float) -> float:
         """The latest tick since the last call, or the one that is late now."""

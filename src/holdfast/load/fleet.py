@@ -27,7 +27,7 @@ from holdfast.load.counts import (
     first_error_of,
 )
 from holdfast.load.histogram import Histogram
-from holdfast.load.plan import LoadPlan, shares
+from holdfast.load.plan import LoadPlan, allowed
 from holdfast.load.shared import Board
 from holdfast.model.errors import HoldfastError
 
@@ -35,6 +35,8 @@ START_CEILING_S = 60.0
 """Time for all processes to begin: 56 on 2 cores need about 3 s."""
 STOP_CEILING_S = 20.0
 """Time to close and to exit after the grace time; then the process is killed."""
+START_TICKS = 10
+"""A process that is later than so many ticks has nothing to do with a load that keeps its time."""
 WATCH_S = 0.02
 """How often a fleet looks whether its processes have begun or ended."""
 
@@ -84,7 +86,7 @@ class Fleet:
             os.write(plan, msgspec.json.encode(self.plan))
             for index in range(processes):
                 self._boards.append(Board(memory, index))
-                self._lags.append(LagReader(self._boards[-1]))
+                self._lags.append(LagReader(self._boards[-1], self.plan.tick_ns))
                 self._spawn(index, plan, memory)
         finally:
             os.close(memory)
@@ -120,11 +122,24 @@ class Fleet:
 
     def allow(self, clients: int, idle: int) -> None:
         """Let so many clients be open, over all processes; never fewer than before."""
-        clients, idle = min(clients, self.plan.clients), min(idle, self.plan.idle)
+        plan, parts = self.plan, len(self._boards)
         for index, board in enumerate(self._boards):
-            most = shares(clients, idle, index, len(self._boards))
+            most = (
+                allowed(clients, plan.clients, index, parts),
+                allowed(idle, plan.idle, parts - 1 - index, parts),
+            )
             for word, number in zip((shared.ALLOW_CLIENTS, shared.ALLOW_IDLE), most, strict=True):
                 board.words[word] = max(board.words[word], number)
+
+    def begin(self) -> float:
+        """Have requests sent by the plan's rate from a moment on, which is returned.
+
+        It is on the monotonic clock, and some ticks ahead, so that each process has heard of it.
+        """
+        start_ns = time.monotonic_ns() + START_TICKS * self.plan.tick_ns
+        for board in self._boards:
+            board.words[shared.START_NS] = start_ns
+        return start_ns / 1e9
 
     def read(self) -> FleetSample:
         """What the processes count now; those that ended hold no client any more."""
@@ -197,7 +212,7 @@ class Fleet:
             process.wait()
 
     def _collect(self, wall_s: float) -> FleetTotals:
-        response, service, lag = Histogram(), Histogram(), Histogram()
+        response, service, lag, late = Histogram(), Histogram(), Histogram(), Histogram()
         sums = dict.fromkeys(("intended", "sent", "unsent", "answered", "failed", "unfinished"), 0)
         for index, board in enumerate(self._boards):
             for part in (board.prompt, board.response):
@@ -205,6 +220,7 @@ class Fleet:
             for part in (board.prompt, board.service):
                 service.merge(part)
             lag.merge(board.lag)
+            late.merge(board.late)
             for name, number in account(board.words, index).items():
                 sums[name] += number
         return FleetTotals(
@@ -217,6 +233,7 @@ class Fleet:
             lag=lag,
             cpu_s=tuple(board.words[shared.CPU_NS] / 1e9 for board in self._boards),
             wall_s=wall_s,
+            late=late,
         )
 
     def _dead(self) -> list[int]:

@@ -14,12 +14,15 @@ SUB_BITS: Final = 7
 """An octave has 2**7 buckets, so a bucket is between 1/256 and 1/128 of its value wide."""
 HIGHEST_NS: Final = 3_600_000_000_000
 """One hour; what lasts longer is counted in the last bucket."""
+_BITS: Final = SUB_BITS + 1
+_LEAST: Final = 1 << SUB_BITS
 
 
 def index_of(ns: int) -> int:
     """The bucket of a duration in nanoseconds; less than 0 counts as 0, over an hour as an hour."""
-    ns = min(max(ns, 0), HIGHEST_NS)
-    shift = max(ns.bit_length() - SUB_BITS - 1, 0)
+    if not 0 <= ns <= HIGHEST_NS:
+        ns = min(max(ns, 0), HIGHEST_NS)
+    shift = (ns | _LEAST).bit_length() - _BITS
     return (shift << SUB_BITS) + (ns >> shift)
 
 

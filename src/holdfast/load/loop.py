@@ -1,29 +1,28 @@
 """One generator process: waits on epoll, keeps as many clients as it is allowed, and times itself.
 
-The common case is here, and nothing else: an answer like one seen before, and the next request at
-once. Whatever else happens to a client, `clients` decides.
+What a request costs is in `answers`; whatever else happens to a client, `clients` decides.
 """
 
 from __future__ import annotations
 
-import os
 import select
 import time
-from collections.abc import Callable
 from typing import Final
 
 from holdfast.load import shared
-from holdfast.load.clients import WAITING, Clients
+from holdfast.load.answers import MOST_EVENTS, Events, asker, sender, taker
+from holdfast.load.clients import Clients
 from holdfast.load.histogram import index_of
-from holdfast.load.plan import LoadPlan
-from holdfast.load.shared import LATE_NS, TICK_EVERY_NS, Board
+from holdfast.load.paced import Paced
+from holdfast.load.plan import PORTION, LoadPlan
+from holdfast.load.shared import LATE_NS, Board
 
-MOST_EVENTS: Final = 64
-"""A batch of so many takes about 0.4 ms: by so much a request may go later than is written down."""
-MOST_OPENED: Final = 64
-"""Connects between two looks at the answers: about 2 ms."""
 EXPIRY_NS: Final = 1_000_000_000
-_READY: Final = select.EPOLLIN | select.EPOLLOUT
+GATHER_NS: Final = 200_000
+"""A process that sends often looks so often, not at each answer and each request that is due: both
+are up to this late, and waking costs it 2 us a request at 50,000 a second instead of 10."""
+OFTEN: Final = 10_000
+"""Requests a second of one process; with fewer, two are seldom due within GATHER_NS."""
 
 
 class Loop:
@@ -32,51 +31,92 @@ class Loop:
     def __init__(self, plan: LoadPlan, index: int, board: Board) -> None:
         self._board = board
         self._poller = select.epoll()
-        self._clients = Clients(plan, index, board, self._poller)
+        self._paced = Paced(plan, index, board, self._poller) if plan.rate else None
+        self._clients = self._paced or Clients(plan, index, board, self._poller)
+        self._tick_ns = plan.tick_ns
         self._due_ns = self._expiry_ns = self._end_ns = 0
         self._expires = bool(plan.timeout_s)
+        self._gathers = plan.rate > OFTEN * plan.processes
+        self._opening = False
         self.terminated = False
         """Set by a signal handler: let go at once."""
 
     def run(self) -> None:
         """Hold the clients until let go; return once every request is accounted for."""
-        clients, poll = self._clients, self._poller.poll
-        answer = _answerer(clients)
-        now = time.monotonic_ns()
-        self._due_ns = now + TICK_EVERY_NS
+        now, words = time.monotonic_ns(), self._board.words
+        self._due_ns = now + self._tick_ns
         self._expiry_ns = now + EXPIRY_NS
-        words = self._board.words
         words[shared.TICK_NS] = now
         words[shared.READY] = 1
-        opening, again = False, 0
+        if self._paced is None:
+            self._keep_asking(now)
+        else:
+            self._keep_pace(now, self._paced)
+        self._finish()
+
+    def _keep_asking(self, now: int) -> None:
+        """Send a client's next request when it is answered."""
+        clients, words, poll = self._clients, self._board.words, self._poller.poll
+        answer, again = asker(clients), 0
         while not self._end_ns or (clients.in_flight and now < self._end_ns):
-            events = poll(0 if opening else (self._due_ns - now) / 1e9, MOST_EVENTS)
+            events = poll(0 if self._opening else (self._due_ns - now) / 1e9, MOST_EVENTS)
             now = time.monotonic_ns()
             again_now = answer(events, now)
             again += again_now
             words[shared.AGAIN] = again
-            ticks = now >= self._due_ns
-            if ticks:
-                self._tick(now)
-            if ticks or opening:
-                opening = self._open(now)
-            if ticks or again_now != len(events):
+            if self._turn(now) or again_now != len(events):
                 clients.publish()
-        self._finish()
+
+    def _keep_pace(self, now: int, clients: Paced) -> None:
+        """Send requests when they are due."""
+        answer, send, woken = taker(clients), sender(clients), now
+        while not self._end_ns or (clients.in_flight and now < self._end_ns):
+            events = self._wait(clients, woken)
+            woken = time.monotonic_ns()
+            answer(events, woken)
+            sent, now = clients.sent, send()
+            if self._turn(now) or events or clients.sent != sent:
+                clients.publish()
+
+    def _wait(self, clients: Paced, woken_ns: int) -> Events:
+        """What happened, or nothing once a request or a tick is due.
+
+        epoll's timeout is in milliseconds, select's in microseconds.
+        """
+        if self._gathers:
+            early_ns = woken_ns + GATHER_NS - time.monotonic_ns()
+            if early_ns > 0:
+                time.sleep(early_ns / 1e9)
+        events = self._poller.poll(0, MOST_EVENTS)
+        if events or self._opening:
+            return events
+        left_ns = min(self._due_ns, clients.due_ns) - time.monotonic_ns()
+        if left_ns <= 0 or not select.select([self._poller], (), (), left_ns / 1e9)[0]:
+            return []
+        return self._poller.poll(0, MOST_EVENTS)
+
+    def _turn(self, now: int) -> bool:
+        """Tick if it is time to, and open some clients; True if it ticked."""
+        ticks = now >= self._due_ns
+        if ticks:
+            self._tick(now)
+        if ticks or self._opening:
+            self._opening = self._open(now)
+        return ticks
 
     def _open(self, now: int) -> bool:
         """Open some of the clients that are allowed and not there; True if more are to come."""
         clients, words = self._clients, self._board.words
         if clients.stopping:
             return False
-        clients.open_again(now, MOST_OPENED)
-        occupied = words[shared.ALLOW_CLIENTS] - clients.kept
+        clients.open_again(now, PORTION)
+        occupied = 0 if clients.on_demand else words[shared.ALLOW_CLIENTS] - clients.kept
         idle = words[shared.ALLOW_IDLE] - clients.kept_idle
-        for _ in range(min(occupied, MOST_OPENED)):
+        for _ in range(min(occupied, PORTION)):
             clients.open_new(False, now)
-        for _ in range(min(idle, MOST_OPENED)):
+        for _ in range(min(idle, PORTION)):
             clients.open_new(True, now)
-        return max(occupied, idle) > MOST_OPENED
+        return max(occupied, idle) > PORTION
 
     def _tick(self, now: int) -> None:
         """Record how late each tick was, and look at what is due seldom."""
@@ -84,17 +124,19 @@ class Loop:
         words[shared.LAG_LOST_NS] += max(now - self._due_ns - LATE_NS, 0)
         while self._due_ns <= now:
             lag[index_of(now - self._due_ns)] += 1
-            self._due_ns += TICK_EVERY_NS
+            self._due_ns += self._tick_ns
         words[shared.TICK_NS] = now
         words[shared.CPU_NS] = time.process_time_ns()
         if now >= self._expiry_ns:
             self._expiry_ns = now + EXPIRY_NS
-            if self._expires or self._clients.opening:
+            if self._expires or self._clients.connecting:
                 self._clients.expire(now)
+        if self._paced and not self._paced.on_demand and words[shared.START_NS]:
+            self._paced.begin(words[shared.START_NS])
         end_ns = now if self.terminated else words[shared.LET_GO_NS]
         if end_ns:
             self._end_ns = end_ns
-            self._clients.stop()
+            self._clients.stop(now)
 
     def _finish(self) -> None:
         """Count what is left one by one, for the fleet to compare with the sums."""
@@ -104,67 +146,3 @@ class Loop:
         words[shared.UNFINISHED] = self._clients.count_unfinished()
         words[shared.CPU_NS] = time.process_time_ns()
         words[shared.DONE] = 1
-
-
-def _answerer(clients: Clients) -> Callable[[list[tuple[int, int]], int], int]:
-    """What handles a batch of events and returns how many requests were answered and sent again.
-
-    One look at the clock serves a batch: an answer counts as readable when epoll said so, and then
-    the next request should go, and goes. So its two times are one, counted once (`prompt`); and
-    requests that went in one batch mostly come back in one, so that they are counted together.
-    """
-    state, nonces, layouts = clients.state, clients.nonce, clients.layouts
-    sent, prompt = clients.sent_ns, clients.board.prompt
-    happened, draw, render = clients.happened, clients.draw, clients.render
-    template, only_nonce, fixed = clients.template, clients.only_nonce, clients.fixed
-    read, write = os.read, os.write
-
-    def answer(events: list[tuple[int, int]], now: int) -> int:
-        again = alike = before = 0
-        usual, most = clients.usual, clients.read_bytes
-        for fd, mask in events:
-            if mask != _READY or state[fd] != WAITING:
-                happened(fd, mask, now)
-                continue
-            try:
-                data = read(fd, most)
-            except BlockingIOError:
-                continue
-            except OSError as error:
-                clients.lost(fd, error, now)
-                continue
-            if data != usual:
-                layout = layouts.get(len(data))
-                if layout is None:
-                    clients.take_begun(fd, data, most, mask, now)
-                    continue
-                head, has_nonce = layout
-                if not data.startswith(head % nonces[fd] if has_nonce else head):
-                    clients.take(fd, data, mask, now)
-                    continue
-            since = sent[fd]
-            if since is before:
-                alike += 1
-            else:
-                if alike:
-                    prompt[index_of(now - before)] += alike
-                before, alike = since, 1
-            sent[fd] = now
-            if fixed:
-                request = fixed
-            else:
-                nonces[fd] = number = draw(64)
-                request = template % number if only_nonce else render(number)
-            try:
-                written = write(fd, request)
-            except OSError:
-                written = 0
-            if written == len(request):
-                again += 1
-            else:
-                clients.resume(fd, request, written, now)
-        if alike:
-            prompt[index_of(now - before)] += alike
-        return again
-
-    return answer

@@ -20,6 +20,12 @@ OWN_DESCRIPTORS: Final = 32
 """What a process needs for itself: standard streams, epoll, shared memory, imports. Seen: 9."""
 ADDRESSES_PER_ROW: Final = 250
 MOST_PROCESSES: Final = 250 * ADDRESSES_PER_ROW
+TICK_EVERY_NS: Final = 10_000_000
+TICKERS: Final = 8
+PORTION: Final = 64
+"""Clients that one process opens in its turn: the work of about 2 ms, which pays for waking."""
+
+Arrivals = Literal["constant", "poisson"]
 
 
 class LoadPlan(msgspec.Struct, frozen=True):
@@ -49,6 +55,26 @@ class LoadPlan(msgspec.Struct, frozen=True):
     connect_timeout_s: float = 60.0
     timeout_s: float = 0.0
     """From the sending to the complete answer; 0 waits for ever."""
+    rate: float = 0.0
+    """Requests a second, each sent when it is due; 0: each client asks again when it is answered.
+    By rate, `clients` is the most connections, of which those allowed are there at the start."""
+    arrivals: Arrivals = "constant"
+    for_s: float = 0.0
+    """For how long requests are due, by rate."""
+
+    @property
+    def requests(self) -> int:
+        """How many requests are due, by rate."""
+        return round(self.rate * self.for_s)
+
+    @property
+    def tick_ns(self) -> int:
+        """How often each process looks at its clock: less often where they are many.
+
+        Waking costs a process about 50 us, whatever it finds to do, so that what all of them spend
+        on it is bounded: TICKERS a tick of 10 ms, 4 % of a core.
+        """
+        return TICK_EVERY_NS * -(-self.processes // TICKERS)
 
     def check(self) -> None:
         """Raise BadInput for a plan that no fleet can carry out."""
@@ -57,8 +83,14 @@ class LoadPlan(msgspec.Struct, frozen=True):
             raise BadInput(f"`{self.address}` is not an IPv4 loopback address", hint=hint)
         if not 1 <= self.processes <= MOST_PROCESSES:
             raise BadInput(f"{self.processes} generator processes; 1 to {MOST_PROCESSES} work")
-        if min(self.clients, self.idle, self.seed, self.ids - 1) < 0:
-            raise BadInput("clients, idle clients and the seed are 0 or more, ids 1 or more")
+        if self.rate and (self.requests < 1 or self.clients < self.processes):
+            raise BadInput(
+                f"{self.rate:g} requests a second for {self.for_s:g} s"
+                f" on {self.clients} connections of {self.processes} processes are no load",
+                hint="ask for one request or more, and for a connection of each process",
+            )
+        if min(self.rate, self.for_s, self.clients, self.idle, self.seed, self.ids - 1) < 0:
+            raise BadInput("clients, idle, rate and seed are 0 or more, ids 1 or more")
         for text in (self.path, self.idle_path):
             if not text.startswith("/"):
                 raise BadInput(f"`{text}` is not a path", hint="begin it with `/`")
@@ -100,6 +132,19 @@ def shares(clients: int, idle: int, index: int, parts: int) -> tuple[int, int]:
     So no process has more than ceil((clients + idle) / parts), what `processes_needed` counts on.
     """
     return share(clients, index, parts), share(idle, parts - 1 - index, parts)
+
+
+def allowed(wanted: int, whole: int, index: int, parts: int) -> int:
+    """How many of `wanted` clients process `index` may open, out of its share of the `whole`.
+
+    Dealt out PORTION by PORTION, so that at each moment few processes wake to open some. Over all
+    processes it is never more than is wanted, and all of it at last; of each it never falls.
+    """
+    most = share(whole, index, parts)
+    if wanted >= whole:
+        return most
+    rounds, rest = divmod(wanted, PORTION * parts)
+    return min(rounds * PORTION + min(max(rest - index * PORTION, 0), PORTION), most)
 
 
 def source_address(octet: int, index: int) -> str:

@@ -14,8 +14,9 @@ from holdfast.load.connection import FAULTS
 from holdfast.load.histogram import BUCKETS
 
 # Written by the fleet alone.
-ALLOW_CLIENTS, ALLOW_IDLE, LET_GO_NS = range(3)
-"""LET_GO_NS: when to stop waiting for answers, on the monotonic clock; 0: go on sending."""
+ALLOW_CLIENTS, ALLOW_IDLE, LET_GO_NS, START_NS = range(4)
+"""LET_GO_NS: when to stop waiting for answers, on the monotonic clock; 0: go on sending. START_NS:
+when the first request of an open loop is due; 0: not yet known."""
 # Written by the process alone, from the next cache line on.
 (
     READY,
@@ -41,7 +42,6 @@ ALLOW_CLIENTS, ALLOW_IDLE, LET_GO_NS = range(3)
 ) = range(8, 28)
 """AGAIN: answered, and sent again by the loop at once; beside INTENDED, SENT and ANSWERED."""
 
-TICK_EVERY_NS: Final = 10_000_000
 LATE_NS: Final = 50_000_000
 """A tick later than this is time lost to the load: the process did not run, or not fast enough."""
 FAULT_NAMES: Final = FAULTS + tuple(f"idle {name}" for name in FAULTS)
@@ -49,7 +49,7 @@ FAULT_NAMES: Final = FAULTS + tuple(f"idle {name}" for name in FAULTS)
 
 _WORDS = FIRST_FAULT + len(FAULT_NAMES)
 _TEXT = 512
-_HISTOGRAMS = 4
+_HISTOGRAMS = 5
 _USED = _WORDS * 8 + _TEXT + _HISTOGRAMS * BUCKETS * 8
 STRIDE: Final = -(-_USED // mmap.ALLOCATIONGRANULARITY) * mmap.ALLOCATIONGRANULARITY
 
@@ -74,9 +74,10 @@ class Board:
         for n in range(_HISTOGRAMS):
             first = start + n * BUCKETS * 8
             parts.append(view[first : first + BUCKETS * 8].cast("Q"))
-        self.prompt, self.response, self.service, self.lag = parts
+        self.prompt, self.response, self.service, self.lag, self.late = parts
         """`prompt`: requests that went when they should, both times in one; `response`, `service`
-        of all others; `lag` of the ticks."""
+        of all others; `lag` of the ticks; `late`: by how much requests that are sent by rate, and
+        had a connection, went after they were due."""
 
     def note_first_error(self, now_ns: int, text: str) -> None:
         """Keep the text of the process's first error; later ones are counted only."""

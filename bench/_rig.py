@@ -1,0 +1,205 @@
+"""What benches share: nginx and wrk as they are installed, the generator, and results in a file.
+
+Measures requests per CPU second of whoever makes the load; judges nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from holdfast import __version__
+from holdfast.load.fleet import Fleet
+from holdfast.load.plan import LoadPlan
+from holdfast.observe.host import read_host
+
+RESULTS = Path(__file__).parent / "results"
+BODY = "hello\n"
+SERVER_CORE, LOAD_CORE = 0, 1
+"""The server has one core and the load the other, whoever makes it."""
+NGINX = """
+daemon off; pid {folder}/pid; worker_processes 1; worker_rlimit_nofile 20000;
+error_log {folder}/error.log; worker_cpu_affinity 1;
+events {{ worker_connections 19000; }}
+http {{
+  access_log off; keepalive_requests 1000000000; keepalive_timeout 1h;
+  client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
+  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+  server {{
+    listen 127.0.0.1:{port} backlog=16384;
+    location / {{ return 200 "hello\\n"; }}
+    location /nonce {{ add_header x-holdfast-nonce $http_x_holdfast_nonce; return 200 "hello\\n"; }}
+  }}
+}}
+"""
+
+
+def free_port() -> int:
+    """A TCP port that is free just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def need(program: str, package: str) -> str:
+    """Where a program is; ends the bench with a hint where it is not installed."""
+    found = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin")
+    if found is None:
+        raise SystemExit(f"error: no `{program}`\nhint: install Debian's package {package}")
+    return found
+
+
+@contextmanager
+def nginx() -> Iterator[tuple[int, int]]:
+    """nginx with one worker, as (its port, the worker's process id)."""
+    program, port = need("nginx", "nginx-light"), free_port()
+    with tempfile.TemporaryDirectory(prefix="holdfast-nginx-") as folder:
+        Path(folder).chmod(0o755)
+        config = Path(folder) / "nginx.conf"
+        config.write_text(NGINX.format(folder=folder, port=port))
+        process = subprocess.Popen([program, "-c", str(config)], stderr=subprocess.DEVNULL)
+        try:
+            _wait(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0)
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+            yield port, int(children.split()[0])
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait()
+
+
+def wrk(port: int, connections: int, seconds: float) -> dict[str, Any]:
+    """What wrk did with one thread: requests, its own CPU seconds, and the times that it saw."""
+    url = f"http://127.0.0.1:{port}/"
+    argv = [
+        "taskset",
+        "-c",
+        str(LOAD_CORE),
+        need("wrk", "wrk"),
+        "-t1",
+        f"-c{connections}",
+        f"-d{seconds:g}s",
+        "--latency",
+        url,
+    ]
+    process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    text = process.stdout.read()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    requests = re.search(r"(\d+) requests in ([\d.]+)(\w+),", text)
+    if process.returncode or requests is None or "Non-2xx" in text or "Socket errors" in text:
+        raise SystemExit(f"wrk failed: {text}")
+    times = dict(re.findall(r"^ +(\d+)%\s+(\S+)$", text, re.MULTILINE))
+    return _per_cpu(int(requests[1]), used.ru_utime + used.ru_stime) | {"wrk_says": times}
+
+
+def closed(port: int, connections: int, seconds: float, **changes: object) -> dict[str, Any]:
+    """What one generator process did meanwhile, in a closed loop."""
+    usual: dict[str, Any] = {"path": "/", "nonce": "off", "length": len(BODY)}
+    plan = LoadPlan(
+        address="127.0.0.1",
+        port=port,
+        host=f"127.0.0.1:{port}",
+        clients=connections,
+        **(usual | changes),
+    )
+    with Fleet(plan) as fleet:
+        fleet.start()
+        os.sched_setaffinity(fleet.pids[0], {LOAD_CORE})
+        fleet.allow(connections, 0)
+        time.sleep(seconds)
+        totals = fleet.let_go(5.0)
+    if totals.failed or totals.unfinished:
+        raise SystemExit(f"the generator failed: {totals.first_error}")
+    return _per_cpu(totals.answered, totals.cpu_s[0])
+
+
+def save(name: str, result: dict[str, Any]) -> None:
+    """Write a bench's result so far, with the machine and the versions."""
+    host = read_host()
+    about = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": {value.setting: value.value for value in host.values}
+        | {"cores": host.cores, "memory_bytes": host.memory_bytes},
+        "versions": {
+            "holdfast": __version__,
+            "python": platform.python_version(),
+            "wrk": version("wrk"),
+            "nginx": version("nginx-light"),
+        },
+    }
+    RESULTS.mkdir(exist_ok=True)
+    target = RESULTS / f"{name}.json"
+    target.write_text(json.dumps(about | result, indent=1) + "\n")
+
+
+def version(package: str) -> str:
+    """The version of a Debian package, or nothing where it is not installed."""
+    argv = [
+        "dpkg-query",
+        "-W",
+        "-f",
+        "${Version}",
+        f"{package}-light" if package == "nginx" else package,
+    ]
+    try:
+        return subprocess.run(argv, capture_output=True, text=True, check=False).stdout
+    except OSError:
+        return ""
+
+
+def _per_cpu(requests: int, cpu_s: float) -> dict[str, Any]:
+    return {"requests": requests, "cpu_s": cpu_s, "per_cpu_s": requests / cpu_s}
+
+
+def _wait(condition: Callable[[], bool]) -> None:
+    end_s = time.monotonic() + 30
+    while not condition():
+        if time.monotonic() > end_s:
+            raise SystemExit("error: the server did not start")
+        time.sleep(0.01)
+
+
+def paced(
+    port: int, rate: float, connections: int, seconds: float, **changes: Any
+) -> dict[str, Any]:
+    """What one generator process did by rate: its requests, CPU, and lag."""
+    usual: dict[str, Any] = {"path": "/", "nonce": "off", "length": len(BODY)}
+    plan = LoadPlan(
+        address="127.0.0.1",
+        port=port,
+        host=f"127.0.0.1:{port}",
+        clients=connections,
+        rate=rate,
+        for_s=seconds,
+        **(usual | changes),
+    )
+    with Fleet(plan) as fleet:
+        fleet.start()
+        os.sched_setaffinity(fleet.pids[0], {LOAD_CORE})
+        fleet.allow(connections, 0)
+        _wait(lambda: fleet.read().connected == connections)
+        start_s = fleet.begin()
+        time.sleep(max(start_s + seconds - time.monotonic(), 0))
+        totals = fleet.let_go(5.0)
+    if totals.failed or totals.unfinished or totals.unsent:
+        raise SystemExit(f"the generator failed: {totals.first_error}, {totals.unsent} unsent")
+    return _per_cpu(totals.answered, totals.cpu_s[0]) | {
+        "late_us_p50": totals.late.percentile_s(50) * 1e6,
+        "late_us_p99": totals.late.percentile_s(99) * 1e6,
+        "response_us_p50": totals.response.percentile_s(50) * 1e6,
+        "response_us_p99": totals.response.percentile_s(99) * 1e6,
+    }
