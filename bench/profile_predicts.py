@@ -100,13 +100,13 @@ def holdfast(*words: str) -> list[str]:
     return [sys.executable, "-m", "holdfast", *words]
 
 
-def take_profile(app: str, target: Path) -> None:
+def take_profile(app: str, target: Path) -> int:
+    """The exit code of `prove --profile-out`."""
     folder = str(REPOSITORY / "examples" / app)
     words = ("prove", APPS[app], "--app-dir", folder, "-n", str(PROFILED), "--json")
     argv = holdfast(*words, "--profile-out", str(target))
     done = subprocess.run(argv, stdout=subprocess.PIPE, check=False, timeout=MOST_S)
-    if done.returncode:
-        raise SystemExit(f"{app}: no profile: exit code {done.returncode}")
+    return done.returncode
 
 
 def predict(app: str, profile: Path, held: int) -> dict[str, Any]:
@@ -178,8 +178,8 @@ def compare(app: str, held: int, *, keep: bool) -> None:
         found.update(more)
         target.write_text(json.dumps(found, indent=1) + "\n")
 
-    if not keep or not profile.exists():
-        take_profile(app, profile)
+    if (not keep or not profile.exists()) and (code := take_profile(app, profile)):
+        raise SystemExit(f"{app}: no profile: exit code {code}")
     write(predicted=predict(app, profile, held))
     write(measured=measure(app, profile, held, found["predicted"]["mean_time_s"]))
     predicted, measured = (found[name]["memory_bytes"] for name in ("predicted", "measured"))

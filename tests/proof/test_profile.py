@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.proof.profile import Cost, Load, Unfit, fit_group, fit_workers
+from holdfast.proof.profile import Cost, Load, Unfit, fit_service, fit_workers
 
 CLIENTS = (500, 1_000, 1_500, 2_000)
 IDLE = 1_000
@@ -92,10 +92,19 @@ def test_descriptors_that_are_no_requests_are_shared() -> None:
 
 def test_a_service_costs_by_its_calls() -> None:
     """A request that holds half a call and makes two: a call costs twice, and half, as much."""
-    cost = fit_group(loads(), "upstream", calls_held=0.5, calls_made=2.0)
+    cost = fit_service(loads(), "upstream", calls_held=0.5, calls_made=2.0)
     assert cost.base_bytes == pytest.approx(1e7, rel=1e-3)
     assert cost.request_bytes == pytest.approx(3_000, rel=1e-3)
     assert cost.request_cpu_s == pytest.approx(2.5e-5)
+
+
+def test_a_service_that_seems_to_shrink_costs_nothing() -> None:
+    """Noise below 0 is no cost, so that the file is one that can be read again."""
+    seen = [
+        msgspec.structs.replace(load, bytes={**load.bytes, "upstream": 3_000_000 - load.clients})
+        for load in loads()
+    ]
+    assert fit_service(seen, "upstream", calls_held=1.0, calls_made=1.0).request_bytes == 0
 
 
 def test_the_doubt_grows_with_the_residuals() -> None:
@@ -111,6 +120,7 @@ def test_the_doubt_grows_with_the_residuals() -> None:
     [
         (loads(request=-100.0), "-100 bytes"),
         (loads(request=0.0), "0 bytes"),
+        (loads(base=-1e6), "a process -1,000,000"),
         (shifted(loads(), 4_000_000, -4_000_000), "give or take"),
         ([msgspec.structs.replace(x, answers=19) for x in loads()], "95 answers"),
         (loads()[:2], "2 loads"),

@@ -20,7 +20,7 @@ from holdfast.model.units import format_bytes, format_seconds
 from holdfast.programs.kernel import socket_ends, units_at_once, units_made
 from holdfast.proof.climb import Climb
 from holdfast.proof.files import check_writable
-from holdfast.proof.profile import Cost, Unfit, fit_group, fit_workers
+from holdfast.proof.profile import Cost, Unfit, fit_service, fit_workers
 from holdfast.proof.profile_file import KIND, VERSION, Taken, versions_here, write_profile
 from holdfast.proof.result import EXIT_CODES
 from holdfast.proof.run import ProofPlan
@@ -108,7 +108,7 @@ def take(planned: Planned, proof: Climb) -> Taken:
         hop = planned.path.hop(name)
         if row.command and (held := units_at_once(hop, demand)):
             made = units_made(hop, demand)
-            programs[name] = fit_group(proof.loads, name, calls_held=held, calls_made=made)
+            programs[name] = fit_service(proof.loads, name, calls_held=held, calls_made=made)
     return Taken(
         kind=KIND,
         version=VERSION,

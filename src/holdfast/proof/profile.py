@@ -68,14 +68,26 @@ class Cost(msgspec.Struct, frozen=True):
     residual_bytes: tuple[float, ...]
 
 
-def fit_group(
-    loads: Sequence[Load], group: str, *, calls_held: float = 1.0, calls_made: float = 1.0
-) -> Cost:
-    """The cost of a group of processes: a line through the loads without idle clients.
+def fit_service(loads: Sequence[Load], name: str, *, calls_held: float, calls_made: float) -> Cost:
+    """The cost of a service that ran beside, by its calls: `calls_held` of a request in flight,
+    `calls_made` by a request in all. What noise brought below 0 is 0. Raises Unfit.
+    """
+    cost = _fit(loads, name)
+    return msgspec.structs.replace(
+        cost,
+        base_bytes=max(0.0, cost.base_bytes),
+        request_bytes=max(0.0, cost.request_bytes) / calls_held,
+        request_bytes_off=cost.request_bytes_off / calls_held,
+        idle_bytes=0.0,
+        request_cpu_s=cost.request_cpu_s / calls_made,
+        request_cpu_s_off=cost.request_cpu_s_off / calls_made,
+    )
 
-    bytes = processes x base + clients x request + idle clients x idle (least squares; the step
-    with idle clients gives theirs). `calls_held` are the calls that a request in flight holds at
-    the group, `calls_made` those that it makes in all; both 1 for the workers. Raises Unfit.
+
+def _fit(loads: Sequence[Load], group: str) -> Cost:
+    """bytes = processes x base + clients x request + idle clients x idle, by least squares.
+
+    A line through the loads without idle clients; the one with them gives theirs.
     """
     line = [load for load in loads if not load.idle]
     if len({load.clients for load in line}) < 3:
@@ -87,11 +99,11 @@ def fit_group(
     cpu_s, cpu_s_off = _cpu(loads, group)
     return Cost(
         base_bytes=start / processes,
-        request_bytes=slope / calls_held,
-        request_bytes_off=_slope_off(clients, residuals) / calls_held,
+        request_bytes=slope,
+        request_bytes_off=_slope_off(clients, residuals),
         idle_bytes=_idle_bytes(loads, group, start, slope),
-        request_cpu_s=cpu_s / calls_made,
-        request_cpu_s_off=cpu_s_off / calls_made,
+        request_cpu_s=cpu_s,
+        request_cpu_s_off=cpu_s_off,
         own_descriptors=0,
         shared_descriptors=0,
         residual_bytes=tuple(round(residual) for residual in residuals),
@@ -105,10 +117,13 @@ def fit_workers(loads: Sequence[Load], *, open_before: int, ends: float) -> Cost
     opens `ends`. What is open beyond is shared by all requests. Raises Unfit where the line is bad,
     a request seems to cost nothing, or too few were answered.
     """
-    cost = fit_group(loads, WORKERS)
+    cost = _fit(loads, WORKERS)
     hint = "take it again on a quiet machine, or with more in flight"
-    if not 0 < cost.request_bytes < math.inf:
-        fault = f"a request seems to take {cost.request_bytes:,.0f} bytes: no line fits the loads"
+    if cost.request_bytes <= 0 or cost.base_bytes < 0:
+        fault = (
+            f"a request seems to take {cost.request_bytes:,.0f} bytes and a process "
+            f"{cost.base_bytes:,.0f}: no line fits the loads"
+        )
         raise Unfit(fault, hint=hint)
     if cost.request_bytes_off > OFF_MOST * cost.request_bytes:
         fault = (
