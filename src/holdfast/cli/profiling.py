@@ -50,13 +50,8 @@ def profile_app(
 
     The exit code is the verdict's; 3 as well where no line fits, and then nothing is written.
     """
-    for path, what in ((out, "result"), (profile_out, "profile")):
-        if path is not None:
-            check_writable(path, what)
+    _check(options, out, profile_out)
     check_report(report)
-    if options.in_flight < LEAST:
-        fault = f"{options.in_flight} in flight are too few for a profile"
-        raise BadInput(fault, place="--in-flight", hint=f"hold {LEAST} or more; 2k is usual")
     planned = plan_with_surplus(
         msgspec.structs.replace(
             options,
@@ -97,6 +92,16 @@ def profile_app(
     _show(taken)
     say.say(f"written to {profile_out}")
     return code
+
+
+def _check(options: Options, out: str | None, profile_out: str) -> None:
+    """Raise now what would be raised at the end: a place that is not writable, too few requests."""
+    for path, what in ((out, "result"), (profile_out, "profile")):
+        if path is not None:
+            check_writable(path, what)
+    if options.in_flight < LEAST:
+        fault = f"{options.in_flight} in flight are too few for a profile"
+        raise BadInput(fault, place="--in-flight", hint=f"hold {LEAST} or more; 2k is usual")
 
 
 def take(planned: Planned, proof: Climb) -> Taken:
