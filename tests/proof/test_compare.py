@@ -199,6 +199,14 @@ def test_too_few_answers_have_no_percentile() -> None:
     assert percentile_interval({100: 5000}, 99) is not None
 
 
+def test_only_the_hold_is_compared() -> None:
+    """What the opening and the letting go did changes no mean."""
+    moments = series(opening=8, hold=20, letting=8)
+    wild = [n if p == "hold" else 9e9 for n, p in zip(moments.rate, moments.phase, strict=True)]
+    changed = of(held(series=moments), held(series=replace(moments, rate=wild)))["answers"]
+    assert (changed.before, changed.change) == (changed.after, "noise")
+
+
 def test_batches_see_that_seconds_are_alike() -> None:
     """Seconds that repeat the one before count as one: the mean's noise is not made smaller."""
     values = [float(n // 20 * 2) + 0.5 for n in range(100)]

@@ -322,12 +322,10 @@ def _span(interval: Interval) -> str:
 
 
 def _hold(result: Result, column: str) -> list[float]:
-    """A column's values of the hold but for its first moment, whose second was the opening's."""
+    """A column's values of the hold: each moment of it is of the second before."""
     values: list[float] = getattr(result.series, column)
-    pairs = zip(
-        values, result.series.phase, result.series.phase[:1] + result.series.phase, strict=False
-    )
-    return [value for value, phase, previous in pairs if phase == previous == "hold"]
+    pairs = zip(values, result.series.phase, strict=True)
+    return [value for value, phase in pairs if phase == "hold"]
 
 
 def shown(value: float | None, unit: str) -> str:

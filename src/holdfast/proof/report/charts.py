@@ -12,6 +12,7 @@ from holdfast.load.histogram import middle_ns
 from holdfast.model.units import format_bytes, format_count, format_seconds
 from holdfast.proof.moment import Phase, Series
 from holdfast.proof.report.svg import COLORS, Chart, Dashes, Line
+from holdfast.proof.report.words import witness_rows
 from holdfast.proof.result import Result
 
 SECONDS = "seconds since the start"
@@ -50,14 +51,10 @@ def in_flight(result: Result, name: str, size: tuple[int, int]) -> str:
         role, dashes, width = looks[who]
         chart.line(series.at_s, column, Line(_at_hold(series, column), who, role, dashes, width))
     chart.level(Line(result.asked, f"asked {format_short(result.asked)}", "c5", "--", 1.3))
-    least = ", ".join(
-        f"{who} {count:,}"
-        for who, column in columns.items()
-        if (count := _least(series, column)) is not None
-    )
+    told = ", ".join(f"{who} {count}" for who, count in witness_rows(result))
     return chart.svg(
         "Requests in flight by witness over time",
-        f"{result.asked:,} were asked. Least over the hold: {least or 'no hold began'}.",
+        f"{result.asked:,} were asked. Least by witness: {told}.",
     )
 
 
@@ -231,11 +228,6 @@ def _at_hold(series: Series, column: Sequence[float | None]) -> float:
     held = [v for v, p in zip(column, series.phase, strict=True) if p == "hold" and v is not None]
     known = held or [value for value in column if value is not None] or [0.0]
     return known[-1]
-
-
-def _least(series: Series, column: Sequence[int | None]) -> int | None:
-    held = [n for n, p in zip(column, series.phase, strict=True) if p == "hold" and n is not None]
-    return min(held, default=None)
 
 
 def _a_second(at_s: Sequence[float], totals: Sequence[int]) -> list[float]:
