@@ -118,7 +118,7 @@ def test_reads_the_accept_queues_of_all_listening_sockets(cleanup: ExitStack) ->
     server.connect(25, OCCUPIED)
     queue = server.witness.queue()
     assert (queue.queued, queue.backlog, queue.sockets) == (25, 40, 1)
-    assert queue.fullest == 25 / 40
+    assert (queue.fullest, queue.most) == (25 / 40, 25)
     server.accept(20)
     assert server.witness.queue().queued == 5
     server.socket.close()
