@@ -108,7 +108,7 @@ def test_more_than_the_machine_can_hold_says_what_it_can() -> None:
     assert holdfast("plan", "-n", str(enough)).returncode == 0
 
 
-@pytest.mark.parametrize("command", ["plan", "up", "prove", "demo"])
+@pytest.mark.parametrize("command", ["plan", "tune", "up", "prove", "demo"])
 def test_each_command_explains_itself_with_examples(command: str) -> None:
     """`--help` fits 80 columns and shows at least two example lines."""
     done = holdfast(command, "--help")

@@ -180,20 +180,21 @@ def test_what_somebody_changed_since_is_not_overwritten(machine: Machine, change
 
 
 AS_NOBODY = f"""
-import os, sys
+import os, resource, sys
 from holdfast.cli import main, tune
 from holdfast.facts.profiles import read_profiles
 read_profiles()
+LIMIT
 os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})
 sys.argv[0] = "holdfast"
 main.main()
 """
 
 
-def as_nobody(machine: Machine, *words: str) -> subprocess.CompletedProcess[str]:
+def as_nobody(machine: Machine, *words: str, limit: str = "") -> subprocess.CompletedProcess[str]:
     """`holdfast tune WORDS` by a user without rights, who may read what root may."""
     rest = machine.tune_words(*words)[3:]
-    return machine.run(sys.executable, "-c", AS_NOBODY, *rest)
+    return machine.run(sys.executable, "-c", AS_NOBODY.replace("LIMIT", limit), *rest)
 
 
 @pytest.fixture
@@ -223,6 +224,29 @@ def test_without_permission_nothing_is_half_done(readable_machine: Machine) -> N
     assert f"at {machine.root / FILE}" in refused.stderr
     assert "hint: run it as root" in refused.stderr
     assert (machine.tree(), machine.sysctl(SOMAXCONN)) == (before, "2")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")
+def test_a_low_hard_limit_is_raised_for_the_next_login(readable_machine: Machine) -> None:
+    """Only root could try it, so it is not promised; the file names the user, and undo takes it."""
+    machine = readable_machine
+    for path in (machine.root.parent, *machine.root.rglob("*")):
+        os.chown(path, NOBODY, NOBODY)
+    before, low = machine.tree(), "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))"
+    asked = ("-n", "2k", "--burst", "0", "--user", "web")
+    told = json.loads(as_nobody(machine, *asked, "--json", limit=low).stdout)
+    row = next(row for row in told["needs"] if row["setting"] == "nofile")
+    assert (told["changes"], row["standing"]) == (["nofile"], "cannot be known here")
+    assert "LimitNOFILE=" in told["unit"]
+    applied = as_nobody(machine, *asked, "--apply", "--yes", limit=low)
+    assert applied.returncode == 0, applied.stderr
+    assert "the limits hold from the next login on" in applied.stderr
+    text = (machine.root / "etc/security/limits.d/90-holdfast.conf").read_text()
+    assert text.splitlines()[-2:] == [f"web {kind} nofile 4096" for kind in ("soft", "hard")]
+    again = as_nobody(machine, *asked, "--apply", "--yes", limit=low)
+    assert "nothing to do: all of it was applied before" in again.stderr
+    assert as_nobody(machine, "--undo").returncode == 0
+    assert machine.tree() == before
 
 
 @pytest.mark.parametrize("folder", ["root/etc/sysctl.d", "state"])

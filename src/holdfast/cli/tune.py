@@ -53,7 +53,8 @@ def tune(app: str, **given: Any) -> int:
     are needed, 2 bad input or impossible.
 
     \b
-    holdfast tune shop:app --app-dir examples/shop -n 50k
+    holdfast tune --in-flight 50k
+    holdfast tune shop:app --app-dir examples/shop -n 50k --diff
     sudo holdfast tune shop:app --app-dir examples/shop -n 50k --apply
     sudo holdfast tune --undo
     """
