@@ -12,7 +12,11 @@ from typing import Any
 
 import pytest
 
-from tests.cli.run import REPOSITORY, command, environment
+from tests.cli.run import REPOSITORY, WAIT, command, environment
+
+SOMAXCONN, RANGE = "net.core.somaxconn", "net.ipv4.ip_local_port_range"
+ASKED = ("wait:app", "--app-dir", WAIT, "-n", "2k", "--mean-time", "1s", "--burst", "2k")
+FILE = "etc/sysctl.d/90-holdfast.conf"
 
 READY = "ready"
 PREPARE = f"""
