@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast import __version__
+from holdfast.load.counts import FleetTotals
 from holdfast.load.fleet import Fleet
 from holdfast.load.plan import LoadPlan
 from holdfast.observe.host import read_host
@@ -177,6 +178,21 @@ def paced(
     port: int, rate: float, connections: int, seconds: float, **changes: Any
 ) -> dict[str, Any]:
     """What one generator process did by rate: its requests, CPU, and lag."""
+    totals, _ = open_loop(port, rate, connections, seconds, **changes)
+    return _per_cpu(totals.answered, totals.cpu_s[0]) | {
+        "rate": rate,
+        "unsent": totals.unsent,
+        "late_us_p50": totals.late.percentile_s(50) * 1e6,
+        "late_us_p99": totals.late.percentile_s(99) * 1e6,
+        "response_us_p50": totals.response.percentile_s(50) * 1e6,
+        "response_us_p99": totals.response.percentile_s(99) * 1e6,
+    }
+
+
+def open_loop(
+    port: int, rate: float, connections: int, seconds: float, **changes: Any
+) -> tuple[FleetTotals, float]:
+    """A run by rate of one generator process, and when its first request was due (monotonic)."""
     usual: dict[str, Any] = {"path": "/", "nonce": "off", "length": len(BODY)}
     plan = LoadPlan(
         address="127.0.0.1",
@@ -195,11 +211,6 @@ def paced(
         start_s = fleet.begin()
         time.sleep(max(start_s + seconds - time.monotonic(), 0))
         totals = fleet.let_go(5.0)
-    if totals.failed or totals.unfinished or totals.unsent:
-        raise SystemExit(f"the generator failed: {totals.first_error}, {totals.unsent} unsent")
-    return _per_cpu(totals.answered, totals.cpu_s[0]) | {
-        "late_us_p50": totals.late.percentile_s(50) * 1e6,
-        "late_us_p99": totals.late.percentile_s(99) * 1e6,
-        "response_us_p50": totals.response.percentile_s(50) * 1e6,
-        "response_us_p99": totals.response.percentile_s(99) * 1e6,
-    }
+    if totals.failed or totals.unfinished:
+        raise SystemExit(f"the generator failed: {totals.first_error}")
+    return totals, start_s

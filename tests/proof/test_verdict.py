@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from holdfast.proof.moment import Witnesses
-from holdfast.proof.verdict import Evidence, Generator, judge
+from holdfast.proof.verdict import ByRate, Evidence, Generator, judge
 
 HELD = Evidence(
     asked=2000,
@@ -165,3 +165,23 @@ def test_lag_is_weighed_against_the_opening_where_no_hold_began() -> None:
     evidence = but(began=False, hold_s=0.0, stop="stalled", opened_s=20.0, generator=own)
     assert judge(evidence)[0] == "void"
     assert judge(msgspec.structs.replace(evidence, opened_s=40.0))[0] == "not held"
+
+
+def test_what_a_rate_leaves_over_is_not_held() -> None:
+    """Requests that were due and not sent, or not answered, each make it not held."""
+    paced = ByRate(intended=100, unsent=0, unfinished=0, late_s_p99=0.001)
+    assert judge(but(by_rate=paced)) == ("held", [])
+    for name, words in (
+        ("unsent", "7 requests were due and not sent: no connection was free"),
+        ("unfinished", "7 requests were not answered in the grace time"),
+    ):
+        changed = msgspec.structs.replace(paced, **{name: 7})
+        assert judge(but(by_rate=changed)) == ("not held", [words])
+
+
+def test_a_generator_that_sends_late_proves_nothing() -> None:
+    """By rate, requests that go late although a connection was free make the run void."""
+    paced = ByRate(intended=100, unsent=0, unfinished=0, late_s_p99=0.051)
+    verdict, reasons = judge(but(by_rate=paced))
+    assert verdict == "void"
+    assert reasons == ["1 % of requests went 51 ms late or more; over 50 ms it proves nothing"]

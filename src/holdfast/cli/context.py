@@ -200,6 +200,14 @@ def _fact(name: str, setting: str) -> Value:
     return Value(setting, row[setting], Source.MEASURED, why)
 
 
+def known_mean_time_s(options: Options) -> float | None:
+    """As told, or as the project says; None where nobody says."""
+    if options.mean_time_s is not None:
+        return options.mean_time_s
+    written = find_project(options).demand.mean_time
+    return None if written is None else parse_seconds(written)
+
+
 def _mean_time(options: Options, project: Project, layout: Layout, host: Host) -> Value:
     """As told; else as long as the processor needs for the rate to be carried, 20 s at least."""
     if options.mean_time_s is not None:

@@ -140,11 +140,21 @@ def _counted(moment: Moment) -> str:
 
 def show_result(result: Result, planned_bytes: int | None) -> None:
     """The verdict for people, on stdout: the word first, what was counted, then why."""
-    told = f"{result.asked:,} in flight were asked, {result.held:,} were there at the least"
     say.text()
-    say.item(f"{result.verdict}: ", told, style=STYLES[result.verdict])
+    say.item(f"{result.verdict}: ", _claim(result), style=STYLES[result.verdict])
     for name, told in _rows(result, planned_bytes):
         say.item(f"  {name:<10} ", told)
+
+
+def _claim(result: Result) -> str:
+    """What was asked for, and what there was of it."""
+    paced = result.open_loop
+    if paced is None:
+        return f"{result.asked:,} in flight were asked, {result.held:,} were there at the least"
+    return (
+        f"{paced.rate:,.0f} requests a second were asked, {paced.answered_rate:,.0f} a second "
+        f"were answered ({paced.arrivals} arrivals)"
+    )
 
 
 def _rows(result: Result, planned_bytes: int | None) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 import msgspec
 
-from holdfast.cli.context import Options
+from holdfast.cli.context import Options, known_mean_time_s
 from holdfast.cli.options import (
     COUNT,
     COUNT_OR_ZERO,
@@ -17,6 +17,7 @@ from holdfast.cli.options import (
     profile_option,
     report_option,
 )
+from holdfast.cli.rates import rate_options, take_rate
 from holdfast.cli.target import UrlProof, prove_url
 from holdfast.cli.verdict import prove_app
 from holdfast.model.errors import BadInput
@@ -24,7 +25,8 @@ from holdfast.model.errors import BadInput
 
 @click.command()
 @click.argument("target")
-@click.option("--in-flight", "-n", type=COUNT, required=True, help="Requests to hold at once.")
+@click.option("--in-flight", "-n", type=COUNT, default=None, help="Requests to hold at once.")
+@rate_options
 @click.option("--idle", type=COUNT_OR_ZERO, default="0", help="Idle keep-alive clients beside.")
 @click.option("--idle-path", default="/", show_default=True, help="What an idle client asks once.")
 @click.option(
@@ -47,29 +49,39 @@ def prove(target: str, **given: Any) -> int:
     TARGET is a loopback URL (`{id}` in it is filled with numbers) or an app, module:attribute,
     that is sized and started first; its holdfast.toml then says what is asked. A URL of
     `holdfast up` brings its own count as the third witness; any other has two: the client's and
-    the kernel's.
+    the kernel's. By rate each request goes when it is due, answered or not: the verdict is held
+    when every one was answered well, and its time counts from when it was due.
 
     \b
     holdfast prove http://127.0.0.1:8000/items/{id} --in-flight 2k --hold 30s
     holdfast prove shop:app --app-dir examples/shop -n 5k --mean-time 5s --json
     holdfast prove wait:app --app-dir examples/wait -n 2k --profile-out wait.json
+    holdfast prove http://127.0.0.1:8000/ --rate 2k --arrivals poisson --for 1m
     """
     given["mean_time_s"] = given.pop("mean_time")
     profile_out = given.pop("profile_out")
+    by_rate = take_rate(given)
+    if profile_out is not None and by_rate is not None:
+        hint = "leave `--rate` out: a profile is taken while N are held"
+        raise BadInput("`--profile-out` contradicts `--rate`", place="--rate", hint=hint)
     if "://" in target:
         if profile_out or given["profile"]:
             hint = "name the app itself, as `module:attribute`, with --app-dir"
             raise BadInput("a profile is of an app that is started here", place="TARGET", hint=hint)
+        if by_rate is not None:
+            given["in_flight"] = by_rate.in_flight(given["mean_time_s"])
         names = UrlProof.__struct_fields__
         wanted = {key: value for key, value in given.items() if key in names}
-        return prove_url(UrlProof(target=target, **wanted))
+        return prove_url(UrlProof(target=target, by_rate=by_rate, **wanted))
     check_app(target)
     names = Options.__struct_fields__
     wanted = {key: value for key, value in given.items() if key in names}
+    if by_rate is not None:
+        wanted["in_flight"] = by_rate.in_flight(known_mean_time_s(Options(app=target, **wanted)))
     options = msgspec.structs.replace(Options(app=target, **wanted), here=True)
     told = {name: given[name] for name in ("hold_s", "out", "report", "as_json")}
     if profile_out is not None:
         from holdfast.cli.profiling import profile_app
 
         return profile_app(options, profile_out=profile_out, **told)
-    return prove_app(options, **told)
+    return prove_app(options, by_rate=by_rate, **told)

@@ -12,6 +12,7 @@ import msgspec
 from holdfast.cli import say
 from holdfast.cli.context import OPEN_RATE
 from holdfast.cli.live import live_line
+from holdfast.cli.rates import Rate, proof_of
 from holdfast.cli.reporting import check_report
 from holdfast.cli.trial import OPEN_CEILING_S, stop_on_signal
 from holdfast.cli.verdict import HOLD_MEAN_TIMES, finish
@@ -20,7 +21,7 @@ from holdfast.model.errors import BadInput
 from holdfast.observe.host import read_host
 from holdfast.proof.machine import Machine
 from holdfast.proof.result import check_place
-from holdfast.proof.run import Proof, ProofPlan, surplus
+from holdfast.proof.run import ProofPlan, surplus
 from holdfast.stack.register import FoundStack, find_stack
 
 USUAL_HOLD_S = 30.0
@@ -64,6 +65,7 @@ class UrlProof(msgspec.Struct, frozen=True):
     out: str | None
     as_json: bool
     report: str | None = None
+    by_rate: Rate | None = None
 
     @property
     def hold_for_s(self) -> float:
@@ -77,6 +79,8 @@ def prove_url(asked: UrlProof) -> int:
     """Hold N at the URL and judge; the exit code is the verdict's."""
     started = Machine.read()
     plan = _proof_plan(asked)
+    if asked.by_rate is not None:
+        plan = asked.by_rate.proof_plan(plan)
     if asked.out is not None:
         check_place(asked.out)
     _check_listener(plan.load)
@@ -88,7 +92,7 @@ def prove_url(asked: UrlProof) -> int:
     nonce = "check" if stack is None else "require"
     load = msgspec.structs.replace(plan.load, nonce=nonce)
     with live_line(quiet, plan) as on_moment:
-        proof = Proof(
+        proof = proof_of(asked.by_rate)(
             msgspec.structs.replace(plan, load=load),
             in_flight=None if stack is None else stack.gauge.in_flight,
             groups=_groups(stack),

@@ -12,6 +12,7 @@ import msgspec
 from holdfast.cli import say
 from holdfast.cli.context import OPEN_RATE, Planned
 from holdfast.cli.live import live_line, starting
+from holdfast.cli.rates import Rate
 from holdfast.cli.services import Services, free_ports
 from holdfast.cli.up import stack_config
 from holdfast.load.plan import LoadPlan
@@ -19,7 +20,7 @@ from holdfast.model.units import plural
 from holdfast.proof.machine import Machine
 from holdfast.proof.planned import planned_path
 from holdfast.proof.result import Result
-from holdfast.proof.run import Proof, ProofPlan
+from holdfast.proof.run import ProofPlan
 from holdfast.stack.process import StackProcess
 from holdfast.stack.warden import Brood
 
@@ -40,6 +41,7 @@ class Trial(msgspec.Struct, frozen=True):
     quiet: bool = False
     proof: Callable[..., Proof] = Proof
     apart: bool = False
+    by_rate: Rate | None = None
 
 
 def run_trial(trial: Trial) -> Result:
@@ -102,9 +104,11 @@ def _prove(trial: Trial, stack: StackProcess, services: Services, started: Machi
         mean_time_s=planned.mean_time.number,
         grace_s=trial.grace_s,
     )
+    if trial.by_rate is not None:
+        plan = trial.by_rate.proof_plan(plan)
     if not trial.quiet:
-        clients = plural(demand.in_flight + demand.idle, "client")
-        say.say(f"{clients} to open, in {plural(load.processes, 'generator process')}")
+        clients = plural(plan.clients + plan.idle, "client")
+        say.say(f"{clients} to open, in {plural(plan.load.processes, 'generator process')}")
     with live_line(trial.quiet, plan) as on_moment:
         proof = trial.proof(
             plan,

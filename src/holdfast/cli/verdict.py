@@ -7,6 +7,7 @@ import msgspec
 from holdfast.cli import say, show
 from holdfast.cli.context import Options, Planned, plan_path
 from holdfast.cli.live import show_result
+from holdfast.cli.rates import Rate, proof_of
 from holdfast.cli.reporting import check_report, write_report
 from holdfast.cli.trial import Trial, run_trial
 from holdfast.proof.result import EXIT_CODES, Result, check_place, write_result
@@ -23,6 +24,7 @@ def prove_app(
     *,
     as_json: bool,
     report: str | None = None,
+    by_rate: Rate | None = None,
 ) -> int:
     """Size, start, hold, judge; the exit code is the verdict's."""
     if out is not None:
@@ -33,7 +35,15 @@ def prove_app(
         show.show_plan(planned)
         say.text()
     seconds = hold_s or HOLD_MEAN_TIMES * planned.mean_time.number
-    trial = Trial(planned, options.in_flight, seconds, grace_s=10.0, quiet=say.is_quiet(as_json))
+    trial = Trial(
+        planned,
+        options.in_flight,
+        seconds,
+        grace_s=10.0,
+        quiet=say.is_quiet(as_json),
+        proof=proof_of(by_rate),
+        by_rate=by_rate,
+    )
     result = run_trial(trial)
     return finish(result, planned.memory_bytes, out, as_json=as_json, report=report)
 

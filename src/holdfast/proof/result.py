@@ -95,6 +95,22 @@ class Histograms(msgspec.Struct, frozen=True):
     lag: dict[int, int]
 
 
+class OpenLoop(msgspec.Struct, frozen=True):
+    """A run by rate. Rates are requests a second over `for_s`; `lag_ms` is how late requests went.
+
+    `connections` is the most that were allowed. Response times count from when requests were due.
+    """
+
+    rate: float
+    arrivals: str
+    for_s: float
+    connections: int
+    intended_rate: float
+    sent_rate: float
+    answered_rate: float
+    lag_ms: Spread
+
+
 class Result(msgspec.Struct, frozen=True):
     """A proof's result. Counts are requests, times seconds, sizes bytes, unless the name says more.
 
@@ -134,6 +150,7 @@ class Result(msgspec.Struct, frozen=True):
     started_at: str
     histograms: Histograms
     planned: PlannedPath | None = None
+    open_loop: OpenLoop | None = None
 
     @property
     def exit_code(self) -> int:

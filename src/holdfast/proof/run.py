@@ -130,7 +130,7 @@ class Proof:
                 first, hold_s = len(self._sightings), 0.0
                 if not stop:
                     first -= 1  # the look that found everyone there is the first of the hold
-                    stop, hold_s = self._hold(watch)
+                    stop, hold_s = self._hold(fleet, watch)
                 last = len(self._sightings)
                 totals = self._let_go(fleet, watch)
             finally:
@@ -201,9 +201,9 @@ class Proof:
             and (counts.kernel or 0) >= plan.asked * can_count
         )
 
-    def _hold(self, watch: Watch) -> tuple[Stop, float]:
+    def _hold(self, fleet: Fleet, watch: Watch) -> tuple[Stop, float]:
         """Look each second from the look before, and at the end; how long it lasted."""
-        hold_s, begun_s = self._plan.hold_s, self._sightings[-1].sample.at_s
+        hold_s, begun_s = self._plan.hold_s, self._held_since_s()
         due_s = min(1.0, hold_s)
         while True:
             passed_s = self._wait_until(begun_s + due_s) - begun_s
@@ -215,6 +215,9 @@ class Proof:
                 return stop, passed_s
             # A look that took over a second skips those that it missed.
             due_s = min(max(due_s + 1.0, math.ceil(time.monotonic() - begun_s)), hold_s)
+
+    def _held_since_s(self) -> float:
+        return self._sightings[-1].sample.at_s
 
     def _let_go(self, fleet: Fleet, watch: Watch) -> FleetTotals:
         """Send nothing more and wait for answers, but no longer than until an interruption."""

@@ -26,12 +26,13 @@ from holdfast.proof.result import (
     Histograms,
     Least,
     Memory,
+    OpenLoop,
     Result,
     Spread,
     Totals,
 )
 from holdfast.proof.used import EVENT_LOOP, MEMORY, PROCESSOR, busiest, largest
-from holdfast.proof.verdict import Evidence, Generator, Stop, judge
+from holdfast.proof.verdict import ByRate, Evidence, Generator, Stop, judge
 from holdfast.proof.watch import GENERATOR, WORKERS, Sighting
 
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ def summarise(story: Story) -> Result:
             totals.response.sparse(), totals.service.sparse(), totals.lag.sparse()
         ),
         planned=_planned(story, about.cores),
+        open_loop=_open_loop(story) if plan.load.rate else None,
     )
 
 
@@ -151,6 +153,26 @@ def _evidence(story: Story) -> Evidence:
         generator=_generator(weighed),
         stop=story.stop,
         mean_time_s=plan.mean_time_s,
+        by_rate=_by_rate(totals) if plan.load.rate else None,
+    )
+
+
+def _by_rate(totals: FleetTotals) -> ByRate:
+    late_s = totals.late.percentile_s(99)
+    return ByRate(totals.intended, totals.unsent, totals.unfinished, late_s)
+
+
+def _open_loop(story: Story) -> OpenLoop:
+    load, totals = story.plan.load, story.totals
+    return OpenLoop(
+        rate=load.rate,
+        arrivals=load.arrivals,
+        for_s=load.for_s,
+        connections=load.clients,
+        intended_rate=round(totals.intended / load.for_s, 2),
+        sent_rate=round(totals.sent / load.for_s, 2),
+        answered_rate=round(totals.answered / load.for_s, 2),
+        lag_ms=_spread(totals.late),
     )
 
 

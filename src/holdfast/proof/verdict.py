@@ -26,6 +26,9 @@ CPU_MOST: Final = 0.9
 the time: the rate is then its own, not the server's."""
 OWN_SHORTAGES: Final = ("EMFILE", "EADDRNOTAVAIL")
 """Errors by which the generator's own host denies it another client; the server had no part."""
+LATE_MOST_S: Final = 0.05
+"""A generator that sends one request in a hundred later than this, though it had a connection, does
+not make the load that was asked for. At half of what it can do it is under 1 ms."""
 TIMEOUTS: Final = ("connect timeout", "timeout")
 
 WHO: Final = {
@@ -48,6 +51,15 @@ class Generator(msgspec.Struct, frozen=True):
     lag_s_max: float = 0.0
     lag_lost_s: float = 0.0
     cpu_share_max: float = 0.0
+
+
+class ByRate(msgspec.Struct, frozen=True):
+    """What became of the requests that were due, and how late those went that had a connection."""
+
+    intended: int
+    unsent: int
+    unfinished: int
+    late_s_p99: float
 
 
 class Evidence(msgspec.Struct, frozen=True):
@@ -75,6 +87,7 @@ class Evidence(msgspec.Struct, frozen=True):
     generator: Generator
     stop: Stop = ""
     mean_time_s: float | None = None
+    by_rate: ByRate | None = None
 
 
 def judge(evidence: Evidence) -> tuple[Verdict, list[str]]:
@@ -111,6 +124,9 @@ def _void(seen: Evidence) -> list[str]:
             f"a generator process used {own.cpu_share_max:.0%} of a core;"
             f" over {CPU_MOST:.0%} the rate is its own"
         )
+    if seen.by_rate is not None and seen.by_rate.late_s_p99 > LATE_MOST_S:
+        late, most = format_seconds(seen.by_rate.late_s_p99), format_seconds(LATE_MOST_S)
+        found.append(f"1 % of requests went {late} late or more; over {most} it proves nothing")
     for name in OWN_SHORTAGES:
         if count := seen.errors.get(name, 0) + seen.errors.get(f"idle {name}", 0):
             found.append(f"the generator itself ran short: {name} {format_count(count)} times")
@@ -143,6 +159,18 @@ def _short(seen: Evidence) -> list[str]:
     if seen.failed:
         first = f", the first: {seen.first_error}" if seen.first_error else ""
         found.append(f"{seen.failed:,} requests failed{first}")
+    if seen.by_rate is not None:
+        found += _left_over(seen.by_rate)
     if seen.answered == 0 and (seen.mean_time_s is None or seen.run_s > seen.mean_time_s):
         found.append(f"nobody was answered in {format_seconds(seen.run_s)}")
+    return found
+
+
+def _left_over(by_rate: ByRate) -> list[str]:
+    """What was due and was not answered, nor failed."""
+    found = []
+    if by_rate.unsent:
+        found.append(f"{by_rate.unsent:,} requests were due and not sent: no connection was free")
+    if by_rate.unfinished:
+        found.append(f"{by_rate.unfinished:,} requests were not answered in the grace time")
     return found
