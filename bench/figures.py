@@ -24,6 +24,36 @@ def row(name: str, result: dict[str, Any]) -> str:
     )
 
 
+def read(stem: str) -> dict[str, Any] | None:
+    """A raw result, or None where it was not measured."""
+    path = REPOSITORY / "bench" / "results" / f"{stem}.json"
+    found: dict[str, Any] | None = json.loads(path.read_text()) if path.exists() else None
+    return found
+
+
+def generator_rows() -> list[str]:
+    """The generator's figures, as a list beside the table."""
+    lines = []
+    if (speed := read("generator")) is not None:
+        for connections, ratios in speed["ratios_to_wrk"].items():
+            said = ", ".join(f"{name.replace('_', ' ')} {n:.2f}" for name, n in ratios.items())
+            rounds = len(speed["rounds"][connections])
+            lines.append(
+                f"- generator, {connections} connections to nginx: requests per CPU second over "
+                f"wrk's, median of {rounds} interleaved pairs: {said}"
+            )
+    if (stalls := read("omission")) is not None:
+        rows = stalls["percentiles"]
+        worst = max(abs(row["off"]) for row in rows.values())
+        wrk = stalls["wrk_10_connections"]
+        lines.append(
+            f"- a server that stops for 1 s in every 10, at {stalls['rate']}/s: {', '.join(rows)} "
+            f"within {worst:.1%} of the analytic ones; wrk beside it says p90 {wrk['90']}, "
+            f"p99 {wrk['99']}"
+        )
+    return ["", *lines] if lines else []
+
+
 def main() -> None:
     """Print the table, and what it was measured on."""
     found = []
@@ -42,6 +72,7 @@ def main() -> None:
         f"{about['memory_bytes'] / 2**30:.0f} GiB, Linux {about['kernel']}, "
         f"CPython {about['python']}, 20,000 descriptors a process; clients, app and upstream on "
         "the same machine.",
+        *generator_rows(),
     ]
     print("\n".join(lines))
 

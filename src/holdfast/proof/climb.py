@@ -64,9 +64,9 @@ class Climb(Proof):
         self.loads.append(self._load(first, self._sightings[-1]))
         return ""
 
-    def _hold(self, watch: Watch) -> tuple[Stop, float]:
+    def _hold(self, fleet: Fleet, watch: Watch) -> tuple[Stop, float]:
         first = self._sightings[-1]
-        ended = super()._hold(watch)
+        ended = super()._hold(fleet, watch)
         self.loads.append(self._load(first, self._sightings[-1]))
         return ended
 
