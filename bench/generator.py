@@ -17,8 +17,8 @@ from typing import Any
 from _rig import closed, nginx, paced, save, wrk
 
 ROUNDS = 9
-SECONDS = 2.5
-CONNECTIONS = (64, 256, 1_000)
+SECONDS = 2
+CONNECTIONS = (256, 64, 1_000)
 OPEN_CONNECTIONS = 256
 OPEN_SHARE = 0.7
 NONCE = {"path": "/nonce", "nonce": "require"}
