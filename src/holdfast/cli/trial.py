@@ -20,7 +20,7 @@ from holdfast.model.units import plural
 from holdfast.proof.machine import Machine
 from holdfast.proof.planned import planned_path
 from holdfast.proof.result import Result
-from holdfast.proof.run import ProofPlan
+from holdfast.proof.run import Proof, ProofPlan
 from holdfast.stack.process import StackProcess
 from holdfast.stack.warden import Brood
 
