@@ -116,3 +116,10 @@ def empty() -> Result:
     """A run that was cut before its first look, with the longest names there may be."""
     nothing = series(0, 0, 0)
     return held(verdict="void", series=nothing, errors={"x" * 300: 1}, notes=["y" * 500])
+
+
+def by_rate() -> Result:
+    """A run that kept 1,000 a second, as it was asked to."""
+    spread = results.Spread(0.1, 0.2, 0.5, 0.9, 1.0)
+    paced = results.OpenLoop(1000.0, "poisson", 20.0, 64, 1000.0, 1000.0, 999.5, spread)
+    return held(asked=0, held=40, planned=None, open_loop=paced)

@@ -24,7 +24,7 @@ from holdfast.proof.compare import (
     unlike,
 )
 from holdfast.proof.result import Result
-from tests.proof.reported import held, never_began, replace, series
+from tests.proof.reported import by_rate, held, never_began, replace, series
 
 RUNS = 300
 HOLD_S = 40
@@ -215,3 +215,9 @@ def test_batches_see_that_seconds_are_alike() -> None:
     mean, noise = found
     assert (mean, noise) == (4.5, pytest.approx(10 / 5))
     assert mean_interval([1.0] * 4) is None
+
+
+def test_a_rate_that_was_kept_is_unlike_a_number_that_was_held() -> None:
+    """Runs of different kinds are not compared silently."""
+    assert "by rate: none and 1,000/s poisson" in unlike(held(), by_rate())
+    assert not unlike(by_rate(), by_rate())

@@ -16,7 +16,7 @@ from holdfast.proof.report import charts, words
 from holdfast.proof.report.page import LONGEST_ERROR, render
 from holdfast.proof.report.svg import spread
 from holdfast.proof.result import Result, read_result
-from tests.proof.reported import empty, held, never_began, replace, series
+from tests.proof.reported import by_rate, empty, held, never_began, replace, series
 
 pytest.importorskip("matplotlib", reason="the extra `report` is not installed")
 
@@ -27,6 +27,7 @@ EVERY = {
     "long": held(series=series(500, 1400, 100)),
     "never": never_began(),
     "empty": empty(),
+    "by rate": by_rate(),
     "void": held(verdict="void", reasons=["a generator process died"], planned=None),
 }
 every = pytest.mark.parametrize("result", EVERY.values(), ids=EVERY)
@@ -90,7 +91,8 @@ def test_the_verdict_its_figures_and_reasons_come_first(result: Result) -> None:
     """The verdict, what was asked and reached, and every reason stand before the first chart."""
     first = html.unescape(render(result).decode().split("<svg")[0])
     assert f"<h1>{result.verdict.capitalize()}</h1>" in first
-    assert f"{result.held:,} in flight" in first
+    claim = f"{result.held:,} in flight" if result.open_loop is None else "1,000 were asked"
+    assert claim in first
     assert f"{result.asked:,} were asked" in first
     assert [reason for reason in result.reasons if reason not in first] == []
 
@@ -134,6 +136,16 @@ def test_another_process_draws_the_same_bytes(tmp_path: Path) -> None:
         timeout=120,
     )
     assert done.stdout == render(held())
+
+
+def test_a_run_by_rate_is_headed_by_its_rate() -> None:
+    """What was asked and what was answered a second comes first, and how late requests went."""
+    head = words.headline(by_rate())
+    assert head.sentence == (
+        "1,000 requests a second answered for 20 s; 1,000 were asked, poisson arrivals"
+    )
+    assert "in flight" not in head.sentence + head.detail
+    assert ("99 % went late by", "500 us") in words.request_rows(by_rate())
 
 
 @drawn

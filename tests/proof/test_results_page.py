@@ -23,6 +23,7 @@ RECORDS = {
     "`series`": Series,
     "`machine`": results.About,
     "`histograms`": results.Histograms,
+    "`open_loop`": results.OpenLoop,
     "`planned`": PlannedPath,
     "`planned.limits`": PlannedLimit,
 }

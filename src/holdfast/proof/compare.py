@@ -104,6 +104,9 @@ def unlike(before: Result, after: Result) -> list[str]:
         pair = (getattr(before, name), getattr(after, name))
         if abs(pair[0] - pair[1]) > 0.05 * max(pair):
             found.append(f"{name}: {pair[0]:,g} and {pair[1]:,g}")
+    asked = [_paced(result) for result in (before, after)]
+    if asked[0] != asked[1]:
+        found.append(f"by rate: {asked[0]} and {asked[1]}")
     plans = [result.planned for result in (before, after)]
     if plans[0] is not None and plans[1] is not None:
         times = [plan.mean_time_s for plan in plans if plan is not None]
@@ -118,6 +121,12 @@ def unlike(before: Result, after: Result) -> list[str]:
         if one != other:
             found.append(f"{name.replace('_', ' ')}: {one} and {other}")
     return found
+
+
+def _paced(result: Result) -> str:
+    """The rate that a run was asked to keep, in words; a run that held N kept none."""
+    paced = result.open_loop
+    return "none" if paced is None else f"{paced.rate:,g}/s {paced.arrivals}"
 
 
 def mean_interval(seconds: Sequence[float]) -> tuple[float, float] | None:

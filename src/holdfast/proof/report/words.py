@@ -20,6 +20,8 @@ MEANINGS: Final[dict[Verdict, str]] = {
     "not held": "less than what was asked, for these reasons",
     "void": "the generator or the machine was the bottleneck, so the run says nothing",
 }
+KEPT: Final = "every request that was due went, and was answered as it should be"
+"""What held means of a run by rate."""
 
 
 class Headline(msgspec.Struct, frozen=True):
@@ -34,6 +36,15 @@ class Headline(msgspec.Struct, frozen=True):
 def headline(result: Result) -> Headline:
     """The verdict in one sentence with its figures; of whatever kind the run was."""
     began = "hold" in result.series.phase
+    if result.open_loop is not None:
+        paced = result.open_loop
+        sentence = (
+            f"{paced.answered_rate:,.0f} requests a second answered for "
+            f"{format_seconds(paced.for_s)}; {paced.rate:,.0f} were asked, "
+            f"{paced.arrivals} arrivals"
+        )
+        meaning = KEPT if result.verdict == "held" else MEANINGS[result.verdict]
+        return Headline(result.verdict, sentence, meaning, _tiles(result))
     over = f" for {format_seconds(result.hold_s)}" if began else ", and no hold began"
     sentence = f"{result.held:,} in flight{over}; {result.asked:,} were asked"
     return Headline(result.verdict, sentence, MEANINGS[result.verdict], _tiles(result))
@@ -76,7 +87,11 @@ def witness_rows(result: Result) -> tuple[Row, ...]:
 def request_rows(result: Result) -> tuple[Row, ...]:
     """Every request, in one place each."""
     totals = msgspec.structs.asdict(result.totals)
-    return tuple((name, f"{count:,}") for name, count in totals.items())
+    rows = [(name, f"{count:,}") for name, count in totals.items()]
+    if (paced := result.open_loop) is not None:
+        rows.append(("connections, at most", f"{paced.connections:,}"))
+        rows.append(("99 % went late by", _ms(paced.lag_ms.p99)))
+    return tuple(rows)
 
 
 def time_rows(result: Result) -> tuple[tuple[str, ...], ...]:
