@@ -69,7 +69,7 @@ def test_a_worker_has_what_an_app_expects(stack: StackProcess) -> None:
 def test_a_worker_collects_in_step_with_what_it_holds(stack: StackProcess) -> None:
     """The collector walks held requests seldom: its threshold is a worker's share of the number."""
     facts = json.loads(ask(stack.port, "/facts")[2])
-    assert facts["collector"] == [25_000, 10, 10, True]
+    assert facts["collector"] == [250_000, 5, 0, True]
 
 
 def test_in_flight_is_exactly_what_clients_hold(stack: StackProcess) -> None:

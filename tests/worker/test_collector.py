@@ -17,10 +17,10 @@ LOOK = (
 @pytest.mark.parametrize(
     ("before", "requests", "expected"),
     [
-        ("pass", 18_000, [[18_000, 10, 10], True, True]),
-        ("pass", 0, [[700, 10, 10], True, True]),
+        ("pass", 18_000, [[180_000, 5, 0], True, True]),
+        ("pass", 0, [[700, 5, 0], True, True]),
         ("gc.set_threshold(5_000, 20, 20)", 18_000, [[5_000, 20, 20], False, True]),
-        ("gc.disable()", 18_000, [[18_000, 10, 10], True, False]),
+        ("gc.disable()", 18_000, [[180_000, 5, 0], True, False]),
     ],
 )
 def test_the_collector_looks_in_step_with_what_is_held(

@@ -42,16 +42,21 @@ queue has been tried again after 1, 3, 7 and 15 s by then."""
 SURPLUS_LEAST: Final = 32
 SURPLUS_SHARE: Final = 0.04
 SURPLUS_S: Final = 0.5
+SURPLUS_MOST_S: Final = 2.0
 
 
 def surplus(asked: int, rate: float) -> int:
     """Clients to open above N, so that those between an answer and the next request never count.
 
-    max(32, 4 % of N, rate x 0.5 s): a request spends a few milliseconds before the app has started
-    it and after the app has finished it, and all of a stall: half a second of the whole machine,
-    such as a noisy neighbour or a garbage collection takes, leaves so many unstarted at once.
+    max(32, rate x 0.5 s, 4 % of N, but of this no more than rate x 2 s): a request spends a few
+    milliseconds before the app has started it and after the app has finished it, and all of a
+    stall: half a second of the whole machine, such as a noisy neighbour or a garbage collection
+    takes, leaves so many unstarted at once. A rate of 0 is not known.
     """
-    return max(SURPLUS_LEAST, round(SURPLUS_SHARE * asked), round(SURPLUS_S * rate))
+    share = SURPLUS_SHARE * asked
+    if rate:
+        share = min(share, SURPLUS_MOST_S * rate)
+    return max(SURPLUS_LEAST, round(share), round(SURPLUS_S * rate))
 
 
 class ProofPlan(msgspec.Struct, frozen=True):
@@ -178,7 +183,8 @@ class Proof:
                 stop = stop or "stalled"
             if stop or now_s >= look_s:
                 look_s = max(look_s + 1.0, now_s)
-                seen = self._look(watch, "opening", is_last=bool(stop))
+                must_count = allowed == everyone and not sample.opening
+                seen = self._look(watch, "opening", is_last=bool(stop), must_count=must_count)
                 counts = [sample.connected, sample.in_flight, seen.moment.witnesses.app or 0]
                 if any(map(operator.gt, counts, highest)):
                     highest, rose_s = list(map(max, counts, highest)), now_s
@@ -232,8 +238,10 @@ class Proof:
 
         return fleet.let_go(0.0 if self._is_stopped else self._plan.grace_s, on_wait)
 
-    def _look(self, watch: Watch, phase: Phase, *, is_last: bool = False) -> Sighting:
-        seen = watch.look(phase, is_last=is_last)
+    def _look(
+        self, watch: Watch, phase: Phase, *, is_last: bool = False, must_count: bool = False
+    ) -> Sighting:
+        seen = watch.look(phase, is_last=is_last, must_count=must_count)
         self._sightings.append(seen)
         if self._on_moment is not None:
             self._on_moment(seen.moment)

@@ -23,6 +23,8 @@ from holdfast.proof.used import ACCEPT_QUEUE, CLIENT_SOCKETS, read_counts
 KERNEL_SHARE: Final = 0.1
 """Counting sockets takes at most this part of a core; for a million of them that is less often
 than each second, and the kernel's count is None in between."""
+OPENING_SHARE: Final = 0.02
+"""While clients are let in: nothing is claimed of these counts, and the opening needs the core."""
 GENERATOR: Final = "generator"
 WORKERS: Final = "workers"
 SERVICES: Final = "services"
@@ -90,14 +92,16 @@ class Watch:
         """What each group of processes uses now."""
         return self._users.read({**self._groups(), GENERATOR: self._fleet.pids})
 
-    def look(self, phase: Phase, *, is_last: bool = False) -> Sighting:
+    def look(self, phase: Phase, *, is_last: bool = False, must_count: bool = False) -> Sighting:
         """One whole look. Each witness is asked for itself; none is derived from another.
 
-        The kernel is asked unless that would be too often; `is_last`: whatever it costs.
+        The kernel is asked unless that would be too often; `is_last` or `must_count`: whatever it
+        costs.
         """
         sample = self.sample()
         app = None if self._in_flight is None else self._in_flight()
-        kernel, kernel_idle = self._kernel(is_last)
+        share = OPENING_SHARE if phase == "opening" else KERNEL_SHARE
+        kernel, kernel_idle = self._kernel(share, is_last or must_count)
         queue = self.queue()
         machine, used = Machine.read(), self.users()
         counts = read_counts(self._hops(used), self._ports, is_last=is_last)
@@ -137,11 +141,11 @@ class Watch:
             self._port.close()
             self._port = None
 
-    def _kernel(self, is_last: bool) -> tuple[int | None, int | None]:
+    def _kernel(self, share: float, is_due: bool) -> tuple[int | None, int | None]:
         """Occupied and idle connections, unless it is too soon to count again."""
         now_s, used_s = time.monotonic(), time.thread_time()
-        if self._port is None or (now_s < self._kernel_due_s and not is_last):
+        if self._port is None or (now_s < self._kernel_due_s and not is_due):
             return None, None
         seen = self._port.established()
-        self._kernel_due_s = now_s + (time.thread_time() - used_s) / KERNEL_SHARE
+        self._kernel_due_s = now_s + (time.thread_time() - used_s) / share
         return seen.occupied, seen.idle

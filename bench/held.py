@@ -1,0 +1,67 @@
+"""Holds one of the README's sizes, and keeps its raw result and its report.
+
+    scripts/bench held 50k|250k-wait|250k-shop|1m-wait
+
+Clients, app and services run on this machine, for minutes. A million takes some 19 GB, so a run
+that leaves the machine too little memory is interrupted before the kernel chooses what to kill.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parent.parent
+RESULTS = REPOSITORY / "bench" / "results"
+SIZES = {
+    "50k": "-n 50k",
+    "250k-wait": "-n 250k --idle 0 --app wait:app --hold 30s",
+    "250k-shop": "-n 250k --idle 0 --mean-time 200s --hold 30s",
+    "1m-wait": "-n 1m --idle 0 --app wait:app --mean-time 300s --hold 60s",
+}
+CEILING_S = 900
+SPARE_KIB = 1 << 20
+"""Memory that stays available, or the run is interrupted: 1 GiB."""
+
+
+def available_kib() -> int:
+    """MemAvailable of this machine."""
+    with open("/proc/meminfo", encoding="ascii") as file:
+        found = dict(line.split(":") for line in file)
+    return int(found["MemAvailable"].split()[0])
+
+
+def run(words: str, stem: str) -> int:
+    """One demo, bounded in time and memory; its exit code."""
+    result, report = RESULTS / f"{stem}.json", RESULTS / f"{stem}.html"
+    argv = [sys.executable, "-m", "holdfast", "demo", *words.split(), "--out", str(result)]
+    end_s = time.monotonic() + CEILING_S
+    with subprocess.Popen(argv) as demo:
+        while demo.poll() is None:
+            try:
+                demo.wait(1.0)
+            except subprocess.TimeoutExpired:
+                if available_kib() < SPARE_KIB or time.monotonic() > end_s:
+                    print("bench: too little memory or too long: interrupted", file=sys.stderr)
+                    demo.send_signal(signal.SIGINT)
+                    demo.wait(120)
+    if demo.returncode == 0:
+        words = f"results report {result} --out {report}"
+        subprocess.run([sys.executable, "-m", "holdfast", *words.split()], check=True)
+    return demo.returncode
+
+
+def main() -> int:
+    """Hold the size named on the command line."""
+    size = sys.argv[1] if len(sys.argv) == 2 else ""
+    if size not in SIZES:
+        print(f"error: name one of {', '.join(SIZES)}", file=sys.stderr)
+        return 2
+    return run(SIZES[size], f"demo-{size}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
