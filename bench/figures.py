@@ -11,6 +11,7 @@ NAMES = {
     "demo-50k": "the shop (FastAPI), its upstream beside it",
     "demo-250k-wait": "a plain ASGI app that waits",
     "demo-250k-shop": "the shop (FastAPI), its upstream beside it",
+    "demo-1m-wait": "a plain ASGI app that waits",
 }
 
 

@@ -15,7 +15,7 @@ from holdfast.proof.report.page import render
 from holdfast.proof.result import read_result
 
 REPOSITORY = Path(__file__).parent.parent
-RESULT = REPOSITORY / "bench" / "results" / "demo-50k-planned.json"
+RESULT = REPOSITORY / "bench" / "results" / "demo-50k.json"
 PICTURE = REPOSITORY / "docs" / "pictures" / "report.png"
 WIDTH, HEIGHT = 1200, 1182
 """The verdict, its figures and the first three charts."""
