@@ -39,8 +39,8 @@ class FleetSample(msgspec.Struct, frozen=True):
     first_error: str | None
     lag_s_max: float
     """The latest tick since the previous look, or the one that is late now."""
-    lag_lost_s: float
-    """Time beyond 50 ms that ticks were late, since the start; of the process that lost most."""
+    lag_lost_s: tuple[float, ...]
+    """By process: time beyond 50 ms that ticks were late, since the start; 0 once it died."""
     cpu_s: tuple[float, ...]
     dead: int
     """Processes that ended unasked."""

@@ -171,7 +171,9 @@ class Fleet:
             errors=errors_of(self._boards),
             first_error=error or (self._log(dead[0]) if dead else None),
             lag_s_max=max((lag.largest_s(now_s) for lag in ticking), default=0.0),
-            lag_lost_s=max((lag.lost_s(now_s) for lag in ticking), default=0.0),
+            lag_lost_s=tuple(
+                0.0 if index in dead else lag.lost_s(now_s) for index, lag in enumerate(self._lags)
+            ),
             cpu_s=tuple(w[shared.CPU_NS] / 1e9 for w in words),
             dead=len(dead),
         )

@@ -5,7 +5,7 @@ the machine's description. Must not decide the verdict, nor read what is still m
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -195,9 +195,7 @@ def _generator(weighed: list[Sighting]) -> Generator:
     """How the generator fared: differences from the first sighting that counts to the last."""
     first, last = weighed[0], weighed[-1]
     passed_s = last.sample.at_s - first.sample.at_s
-    cpu = [
-        after - before for before, after in zip(first.sample.cpu_s, last.sample.cpu_s, strict=True)
-    ]
+    cpu_s = growth(first.sample.cpu_s, last.sample.cpu_s)
     # The first sighting's lag is what happened before it.
     lags = [seen.moment.lag_s_max for seen in weighed[1:]]
     return Generator(
@@ -205,9 +203,14 @@ def _generator(weighed: list[Sighting]) -> Generator:
         dead=last.sample.dead,
         stopped=max(seen.used[GENERATOR].stopped for seen in weighed),
         lag_s_max=max(lags, default=0.0),
-        lag_lost_s=last.sample.lag_lost_s - first.sample.lag_lost_s,
-        cpu_share_max=max(cpu, default=0.0) / passed_s if passed_s > 0 else 0.0,
+        lag_lost_s=growth(first.sample.lag_lost_s, last.sample.lag_lost_s),
+        cpu_share_max=cpu_s / passed_s if passed_s > 0 else 0.0,
     )
+
+
+def growth(before: Sequence[float], after: Sequence[float]) -> float:
+    """The most by which one process's number grew; sums of several begin anywhere."""
+    return max((new - old for old, new in zip(before, after, strict=True)), default=0.0)
 
 
 def _memory(story: Story) -> Memory:
