@@ -19,6 +19,8 @@ CLIENTS, ENOUGH = 4, 100
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST = OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+HUGE = OK.replace(b"\r\n\r\n", b"\r\nX-Huge: " + 60_000 * b"x" + b"\r\n\r\n")
+ENDLESS = b"HTTP/1.1 200 OK\r\n" + 10_000 * b"X-More: more\r\n"
 NO_LENGTH = b"HTTP/1.1 200 OK\r\n\r\nok"
 
 
@@ -81,6 +83,7 @@ def enough_answered(sample: FleetSample) -> bool:
         pytest.param(always(CONTINUE + OK), {}, id="continue first"),
         pytest.param(always(CONTINUE, OK), {}, id="continue in a piece of its own"),
         pytest.param(always(OK.replace(b"200", b"302")), {"status": 302}, id="redirect wanted"),
+        pytest.param(always(HUGE), {"length": 2}, id="huge head"),
     ],
 )
 def test_good_answers_are_answers(
@@ -131,6 +134,9 @@ def test_a_long_answer_is_read_whole() -> None:
         pytest.param(always(OK.replace(b"200", b"302")), "bad status", {}, id="redirect"),
         pytest.param(always(OK), "bad length", {"length": 3}, id="another length"),
         pytest.param(always(OK + b"more"), "bad length", {}, id="more than its length"),
+        pytest.param(always(OK + OK), "bad length", {}, id="answers twice"),
+        pytest.param(always(ENDLESS), "garbage", {}, id="a head without end"),
+        pytest.param(always(CONTINUE), "timeout", {"timeout_s": 0.2}, id="continue, no answer"),
         pytest.param(once_and_close(OK[:-1]), "closed early", {}, id="less than its length"),
         pytest.param(once_and_close(CHUNKED[:-2]), "closed early", {}, id="chunks cut short"),
         pytest.param(once_and_close(b""), "closed early", {}, id="no answer"),

@@ -10,7 +10,18 @@ from holdfast.load.counts import FleetTotals
 from holdfast.load.fleet import Fleet
 from tests.helpers import free_port, wait_until
 from tests.load.servers import OK, Connection, RawServer, check_accounts, load_plan
-from tests.load.test_answers import CHUNKED, LAST, always, echo, once_and_close, reset
+from tests.load.test_answers import (
+    CHUNKED,
+    CONTINUE,
+    ENDLESS,
+    HUGE,
+    LAST,
+    NO_LENGTH,
+    always,
+    echo,
+    once_and_close,
+    reset,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -47,6 +58,11 @@ def drive_by_rate(
         pytest.param(always(CHUNKED), {"length": 2}, id="chunked"),
         pytest.param(always(*(OK[n : n + 1] for n in range(len(OK)))), {}, id="byte by byte"),
         pytest.param(once_and_close(LAST), {}, id="closed after each answer"),
+        pytest.param(once_and_close(NO_LENGTH), {"length": 2}, id="no length"),
+        pytest.param(always(CONTINUE + OK), {}, id="continue first"),
+        pytest.param(always(CONTINUE, OK), {}, id="continue in a piece of its own"),
+        pytest.param(always(HUGE), {"length": 2}, id="huge head"),
+        pytest.param(always(OK.replace(b"200", b"302")), {"status": 302}, id="redirect wanted"),
     ],
 )
 def test_each_request_that_is_due_is_answered(
@@ -65,6 +81,9 @@ def test_each_request_that_is_due_is_answered(
     [
         pytest.param(always(b"hello\r\n\r\n"), "garbage", {}, id="garbage"),
         pytest.param(always(OK.replace(b"200", b"302")), "bad status", {}, id="redirect"),
+        pytest.param(always(OK + OK), "bad length", {}, id="answers twice"),
+        pytest.param(always(ENDLESS), "garbage", {}, id="a head without end"),
+        pytest.param(always(CONTINUE), "timeout", {"timeout_s": 0.1}, id="continue, no answer"),
         pytest.param(once_and_close(OK[:-1]), "closed early", {}, id="cut short"),
         pytest.param(reset, "reset", {}, id="reset"),
         pytest.param(
