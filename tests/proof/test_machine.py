@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from holdfast.proof.machine import Group, Groups, Machine, spare_pages
+from holdfast.proof.machine import Group, Groups, Machine, foreign_share, spare_pages
 from tests.helpers import wait_until
 
 MIB = 1 << 20
@@ -41,6 +41,42 @@ def taker(size: int) -> Iterator[subprocess.Popen[bytes]]:
         assert process.stdout is not None
         assert process.stdout.readline() == b"taken\n"
         yield process
+
+
+def machine(total_s: float, busy_s: float, programs_s: float, stolen_s: float) -> Machine:
+    return Machine(0, 0, 0, busy_s, total_s, {}, programs_s, stolen_s)
+
+
+@pytest.mark.parametrize(
+    ("later", "own_s", "share"),
+    [
+        pytest.param((100.0, 80.0, 60.0, 0.0), 60.0, 0.0, id="all its own"),
+        pytest.param((100.0, 80.0, 60.0, 0.0), 20.0, 0.4, id="other programs"),
+        pytest.param((100.0, 80.0, 60.0, 10.0), 60.0, 0.1, id="the host"),
+        pytest.param((100.0, 80.0, 60.0, 0.0), 75.0, 0.0, id="softirqs charged to its own"),
+        pytest.param((0.0, 0.0, 0.0, 0.0), 0.0, 0.0, id="no time passed"),
+    ],
+)
+def test_what_others_took_is_not_the_runs_nor_the_kernels(
+    later: tuple[float, float, float, float], own_s: float, share: float
+) -> None:
+    """Processes' time that is not the run's own is foreign, and stolen time; softirqs are not."""
+    before = (1000.0, 500.0, 400.0, 5.0)
+    after = machine(*(old + new for old, new in zip(before, later, strict=True)))
+    assert foreign_share(machine(*before), after, own_s) == pytest.approx(share)
+
+
+@pytest.mark.slow
+def test_a_busy_process_is_foreign_unless_it_is_named() -> None:
+    """A process's time is other programs', and is not once it is counted as the run's own."""
+    group, before = Group(), Machine.read()
+    with child(BURNER) as process:
+        wait_until(lambda: group.read([process.pid]).cpu_s >= 0.5)
+        own_s = group.read([process.pid]).cpu_s
+        after = Machine.read()
+    alone = foreign_share(before, after, 0.0)
+    assert alone >= own_s / (after.total_s - before.total_s) * 0.9  # ticks are coarse
+    assert foreign_share(before, after, own_s) < alone
 
 
 @pytest.mark.slow

@@ -151,6 +151,46 @@ def test_the_limits_of_void_are_inclusive(evidence: Evidence) -> None:
     assert judge(evidence) == ("held", [])
 
 
+FOREIGN = "other programs and the host took 35% of all cores; over 20% a run that fell short"
+SLOW = (
+    {"least": Witnesses(2.0, client=2040, app=1500, kernel=2041)},
+    {"began": False, "hold_s": 0.0, "stop": "ceiling"},
+    {"began": False, "hold_s": 0.0, "stop": "stalled"},
+    {"by_rate": ByRate(intended=100, unsent=7, unfinished=0, late_s_p99=0.0)},
+)
+
+
+@pytest.mark.parametrize("slow", SLOW)
+def test_a_slow_run_beside_other_programs_is_void(slow: dict[str, Any]) -> None:
+    """A run that was only slow while others took the processors says nothing; else it fell."""
+    verdict, reasons = judge(but(foreign_share=0.35, **slow))
+    assert verdict == "void"
+    assert reasons[0].startswith(FOREIGN)
+    assert len(reasons) == 2
+    for share in (None, 0.0, 0.2):
+        assert judge(but(foreign_share=share, **slow)) == ("not held", reasons[1:])
+
+
+@pytest.mark.parametrize(
+    "fell",
+    [
+        {"failed": 1},
+        {"failed": 1, "least": Witnesses(2.0, client=2040, app=1500, kernel=2041)},
+        {"idle": 199},
+        {"answered": 0},
+        {"hold_s": 12.0, "stop": "interrupted"},
+    ],
+)
+def test_other_programs_excuse_slowness_only(fell: dict[str, Any]) -> None:
+    """Failures, closed clients, silence and an interruption are no other program's doing."""
+    assert judge(but(foreign_share=0.35, **fell))[0] == "not held"
+
+
+def test_a_run_that_held_beside_other_programs_is_held() -> None:
+    """Who holds while others take the processors has proved it all the more."""
+    assert judge(but(foreign_share=0.6)) == ("held", [])
+
+
 def test_void_beats_not_held_and_keeps_its_reasons() -> None:
     """A run that fell short and was the generator's fault is void, its own fault said first."""
     evidence = but(failed=7, generator=Generator(processes=2, dead=1))

@@ -29,6 +29,8 @@ class Machine(msgspec.Struct, frozen=True):
     connected pair) lie in it and stay until they close.
     `busy_s` and `total_s` are processor seconds over all cores since boot; time stolen by the
     host counts as busy, since nobody here can use it.
+    `programs_s` is the part of `busy_s` that processes used, and `stolen_s` the host's; the rest is
+    the kernel's work in interrupts and softirqs, which is charged to nobody.
     """
 
     available_bytes: int
@@ -37,13 +39,15 @@ class Machine(msgspec.Struct, frozen=True):
     busy_s: float
     total_s: float
     counters: dict[str, int]
+    programs_s: float
+    stolen_s: float
 
     @classmethod
     def read(cls) -> Machine:
         """This machine now: meminfo, zoneinfo, stat and net/sockstat of /proc, kernel counters."""
         memory = _meminfo()
         kernel = sum(memory.get(n, 0) for n in _KERNEL)
-        busy_s, total_s = _cpu()
+        busy_s, total_s, programs_s, stolen_s = _cpu()
         return cls(
             available_bytes=memory.get("MemAvailable", 0) + spare_bytes(),
             kernel_bytes=kernel + _socket_bytes(),
@@ -51,6 +55,8 @@ class Machine(msgspec.Struct, frozen=True):
             busy_s=busy_s,
             total_s=total_s,
             counters=read_counters(),
+            programs_s=programs_s,
+            stolen_s=stolen_s,
         )
 
     def growth_bytes(self, before: Machine) -> int:
@@ -61,6 +67,20 @@ class Machine(msgspec.Struct, frozen=True):
         """The part of all cores' time that was used since `before`, 0 to 1."""
         total_s = self.total_s - before.total_s
         return min(1.0, (self.busy_s - before.busy_s) / total_s) if total_s > 0 else 0.0
+
+
+def foreign_share(before: Machine, after: Machine, own_s: float) -> float:
+    """The part of all cores' time that neither the run's processes nor the kernel used, 0 to 1.
+
+    `own_s` are the processor seconds of all processes of the run. What is left of the processes'
+    time is other programs'; time stolen by the host is added. Interrupts and softirqs are left out:
+    nearly all of them are the run's own packets. A kernel that does not measure them
+    (CONFIG_IRQ_TIME_ACCOUNTING) charges them to processes too, which only makes the share smaller.
+    """
+    total_s = after.total_s - before.total_s
+    other_s = after.programs_s - before.programs_s - own_s
+    stolen_s = after.stolen_s - before.stolen_s
+    return max(other_s, 0.0) / total_s + stolen_s / total_s if total_s > 0 else 0.0
 
 
 class Used(msgspec.Struct, frozen=True):
@@ -168,8 +188,9 @@ def _socket_bytes() -> int:
     return 0
 
 
-def _cpu() -> tuple[float, float]:
+def _cpu() -> tuple[float, float, float, float]:
+    """Seconds over all cores since boot: busy, all, of processes, stolen by the host."""
     with open("/proc/stat", encoding="ascii") as file:
-        ticks = [int(word) for word in file.readline().split()[1:9]]
-    total = sum(ticks)  # user nice system idle iowait irq softirq steal
-    return (total - ticks[3] - ticks[4]) * _TICK_S, total * _TICK_S
+        seconds = [int(word) * _TICK_S for word in file.readline().split()[1:9]]
+    total_s = sum(seconds)  # user nice system idle iowait irq softirq steal
+    return total_s - seconds[3] - seconds[4], total_s, sum(seconds[:3]), seconds[7]

@@ -68,12 +68,17 @@ class Memory(msgspec.Struct, frozen=True):
 
 
 class Cpu(msgspec.Struct, frozen=True):
-    """Processor use over the hold: `busy` of all cores (0 to 1), and seconds by group."""
+    """Processor use over the hold: `busy` of all cores (0 to 1), and seconds by group.
+
+    `foreign` is the part of all cores (0 to 1) that other programs and the host took; None where
+    they are not told from the server, and in files of before it was kept.
+    """
 
     busy: float
     generator_s: float
     workers_s: float
     groups_s: dict[str, float]
+    foreign: float | None = None
 
 
 class About(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ the machine's description. Must not decide the verdict, nor read what is still m
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
@@ -16,7 +17,7 @@ from holdfast.load.histogram import Histogram
 from holdfast.model.errors import HoldfastError
 from holdfast.observe.host import read_host
 from holdfast.proof.kernel import moved
-from holdfast.proof.machine import Machine, Used
+from holdfast.proof.machine import Machine, Used, foreign_share
 from holdfast.proof.moment import Series, Witnesses
 from holdfast.proof.planned import PlannedPath, with_used
 from holdfast.proof.result import (
@@ -82,13 +83,13 @@ class Story(msgspec.Struct, frozen=True):
 def summarise(story: Story) -> Result:
     """The result, with its verdict."""
     plan, totals = story.plan, story.totals
-    evidence = _evidence(story)
+    about = describe()
+    evidence = _evidence(story, about.cores)
     verdict, reasons = judge(evidence)
     held, held_by = evidence.least.least()
     first, last = story.weighed[0], story.weighed[-1]
     passed_s = last.sample.at_s - first.sample.at_s
     answered = last.sample.answered - first.sample.answered
-    about = describe()
     return Result(
         version=VERSION,
         verdict=verdict,
@@ -121,7 +122,7 @@ def summarise(story: Story) -> Result:
         service_ms=_spread(totals.service),
         lag_ms=_spread(totals.lag),
         memory=_memory(story),
-        cpu=_cpu(first, last),
+        cpu=_cpu(first, last, evidence.foreign_share),
         series=_series(story),
         machine=about,
         started_at=story.started_at,
@@ -133,7 +134,7 @@ def summarise(story: Story) -> Result:
     )
 
 
-def _evidence(story: Story) -> Evidence:
+def _evidence(story: Story, cores: float) -> Evidence:
     plan, totals, weighed = story.plan, story.totals, story.weighed
     return Evidence(
         asked=plan.asked,
@@ -154,7 +155,20 @@ def _evidence(story: Story) -> Evidence:
         stop=story.stop,
         mean_time_s=plan.mean_time_s,
         by_rate=_by_rate(totals) if plan.load.rate else None,
+        foreign_share=_foreign_share(story, cores),
     )
+
+
+def _foreign_share(story: Story, cores: float) -> float | None:
+    """What others took of the processors; None where that cannot be told.
+
+    A server that was there before the run is not told from other programs, and programs on cores
+    that the run may not use take nothing from it.
+    """
+    if not story.is_before_all or cores < (os.cpu_count() or 1):
+        return None
+    first, last = story.weighed[0], story.weighed[-1]
+    return foreign_share(first.machine, last.machine, last.own_s - first.own_s)
 
 
 def _by_rate(totals: FleetTotals) -> ByRate:
@@ -262,14 +276,15 @@ def _planned(story: Story, cores: float) -> PlannedPath | None:
     return with_used(story.planned, used)
 
 
-def _cpu(first: Sighting, last: Sighting) -> Cpu:
+def _cpu(first: Sighting, last: Sighting, foreign: float | None) -> Cpu:
     def seconds(name: str) -> float:
         before, after = first.used.get(name, Used()), last.used.get(name, Used())
         return round(after.cpu_s - before.cpu_s, 2)
 
     others = {name: seconds(name) for name in last.used if name not in (GENERATOR, WORKERS)}
     busy = round(last.machine.busy(first.machine), 4)
-    return Cpu(busy, seconds(GENERATOR), seconds(WORKERS), others)
+    share = None if foreign is None else round(foreign, 4)
+    return Cpu(busy, seconds(GENERATOR), seconds(WORKERS), others, share)
 
 
 def _spread(histogram: Histogram) -> Spread:

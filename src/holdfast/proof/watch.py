@@ -33,7 +33,8 @@ SERVICES: Final = "services"
 class Sighting(msgspec.Struct, frozen=True):
     """One look: the moment as it is shown, and all that it was made of.
 
-    `counts` is what was used of limits that are counted, on the fullest scope of each.
+    `counts` is what was used of limits that are counted, on the fullest scope of each; `prover_s`
+    are the processor seconds of the process that looks.
     """
 
     moment: Moment
@@ -41,6 +42,12 @@ class Sighting(msgspec.Struct, frozen=True):
     machine: Machine
     used: dict[str, Used]
     counts: dict[Key, float]
+    prover_s: float
+
+    @property
+    def own_s(self) -> float:
+        """Processor seconds of all that belongs to the run, so far."""
+        return self.prover_s + sum(used.cpu_s for used in self.used.values())
 
 
 class Watch:
@@ -126,7 +133,7 @@ class Watch:
         )
         self._machine, self._lag_s_max, self._queued_most = machine, 0.0, 0
         self._answered, self._answered_s = sample.answered, sample.at_s
-        return Sighting(moment, sample, machine, used, counts)
+        return Sighting(moment, sample, machine, used, counts, time.process_time())
 
     def _hops(self, used: Mapping[str, Used]) -> dict[str, Iterable[int]]:
         """Pids by hop. All services are one group, so only a single one is known by its name."""
