@@ -83,7 +83,8 @@ def test_an_app_is_sized_and_proved_by_rate(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_nobody_there_is_said() -> None:
-    """Where nobody listens the run never begins, and the fault is named."""
-    code, result = by_rate(f"http://127.0.0.1:{free_port()}/")
-    assert code != 0
-    assert "idle refused" in str(result["errors"])
+    """Where nobody listens no run begins, and that is bad input with a hint."""
+    port = free_port()
+    done = holdfast("prove", f"http://127.0.0.1:{port}/", "--rate", "200", "--for", "1s")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"error: nothing listens on 127.0.0.1:{port}\n  at TARGET\nhint: " in done.stderr
