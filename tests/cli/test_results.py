@@ -37,8 +37,9 @@ def test_results_are_shown_with_how_they_went(good: str, bad: str) -> None:
     """Each file has its verdict, its figures and its small plots within 80 columns."""
     done = holdfast("results", "show", good, bad)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "held: 2,060 of 2,000 in flight" in done.stdout
-    assert "not held: 0 of 2,000 in flight" in done.stdout
+    for verdict, least in (("held", "2,060"), ("not held", "0")):
+        told = f"{verdict}: 2,000 in flight were asked, {least} were there at the least"
+        assert f"\n{told}" in done.stdout
     assert "220 MiB planned" in done.stdout
     plots = [line for line in done.stdout.splitlines() if " at most" in line]
     assert [line.split()[0] for line in plots] == [

@@ -83,8 +83,8 @@ def prove_url(asked: UrlProof) -> int:
         plan = asked.by_rate.proof_plan(plan)
     if asked.out is not None:
         check_place(asked.out)
-    _check_listener(plan.load)
     check_report(asked.report)
+    _check_listener(plan.load)
     stack = find_stack(plan.load.address, plan.load.port)
     quiet = say.is_quiet(asked.as_json)
     if stack is None and not quiet:
