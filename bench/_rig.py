@@ -73,7 +73,7 @@ def nginx() -> Iterator[tuple[int, int]]:
         config.write_text(NGINX.format(folder=folder, port=port))
         process = subprocess.Popen([program, "-c", str(config)], stderr=subprocess.DEVNULL)
         try:
-            _wait(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0)
+            wait(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0)
             children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
             yield port, int(children.split()[0])
         finally:
@@ -166,7 +166,8 @@ def _per_cpu(requests: int, cpu_s: float) -> dict[str, Any]:
     return {"requests": requests, "cpu_s": cpu_s, "per_cpu_s": requests / cpu_s}
 
 
-def _wait(condition: Callable[[], bool]) -> None:
+def wait(condition: Callable[[], bool]) -> None:
+    """Until it is true; ends the bench where it does not become so."""
     end_s = time.monotonic() + 30
     while not condition():
         if time.monotonic() > end_s:
@@ -207,7 +208,7 @@ def open_loop(
         fleet.start()
         os.sched_setaffinity(fleet.pids[0], {LOAD_CORE})
         fleet.allow(connections, 0)
-        _wait(lambda: fleet.read().connected == connections)
+        wait(lambda: fleet.read().connected == connections)
         start_s = fleet.begin()
         time.sleep(max(start_s + seconds - time.monotonic(), 0))
         totals = fleet.let_go(5.0)

@@ -61,15 +61,15 @@ class Shim:
             await self._answer_probe(send)
             return
         nonce = None
-        for name, value in scope["headers"]:
-            if name == _NONCE:
-                nonce = value
+        for pair in scope["headers"]:
+            if pair[0] == _NONCE:
+                nonce = pair
                 break
         words = self._words
-        answer = _Answer(words, send, nonce, self)
+        answer = _Answer(self, send, nonce)
         words[STARTED] += 1
         try:
-            await self._app(scope, receive, answer)
+            await self._app(scope, receive, answer.send)
         finally:
             if not answer.complete:
                 answer.complete = True
@@ -86,27 +86,31 @@ class Shim:
 
 
 class _Answer:
-    """The `send` of one request: hands messages on, and counts the last one."""
+    """One request's answer: its `send` hands messages on, and counts the last one.
 
-    __slots__ = ("_nonce", "_send", "_shim", "_words", "complete")
+    Here and in the shim each step is in every request's way (`scripts/bench shim`): a bound method
+    is called faster than an object, and the nonce's pair goes back as it came.
+    """
 
-    def __init__(self, words: memoryview, send: Send, nonce: bytes | None, shim: Shim) -> None:
-        self._words = words
+    __slots__ = ("_nonce", "_send", "_shim", "complete")
+
+    def __init__(self, shim: Shim, send: Send, nonce: tuple[bytes, bytes] | None) -> None:
+        self._shim = shim
         self._send = send
         self._nonce = nonce
-        self._shim = shim
         self.complete = False
 
-    def __call__(self, message: Message) -> Awaitable[None]:
+    def send(self, message: Message) -> Awaitable[None]:
+        """Hand a message on: with the nonce, and `close` in a drain, where the answer starts."""
         kind = message["type"]
         if kind == "http.response.body":
             if message.get("more_body"):
                 return self._send(message)
             return self._last(message)
         if kind == "http.response.start" and (self._nonce is not None or self._shim.draining):
-            headers = list(message.get("headers", ()))
+            headers = [*message.get("headers", ())]
             if self._nonce is not None:
-                headers.append((_NONCE, self._nonce))
+                headers.append(self._nonce)
             if self._shim.draining:
                 headers = [pair for pair in headers if pair[0].lower() != b"connection"]
                 headers.append(_CLOSE)
@@ -117,4 +121,4 @@ class _Answer:
         await self._send(message)
         if not self.complete:
             self.complete = True
-            self._words[FINISHED] += 1
+            self._shim._words[FINISHED] += 1

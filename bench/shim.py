@@ -1,0 +1,125 @@
+"""Measures the count in the shim: the same engine and app with the shim around the app and without.
+
+    scripts/bench shim
+
+Two uvicorn servers with the settings of a worker on one core, the generator in a closed loop on the
+other; interleaved pairs, whose order alternates. CPU is the server's alone, as the scheduler counts
+it in nanoseconds, over a run of the load. `plain`: no request carries a nonce. `nonce`: each does,
+and the shim echoes it. Writes bench/results/shim.json after each pair.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from _rig import SERVER_CORE, closed, free_port, save, wait
+
+PAIRS = 9
+SECONDS = 2
+CONNECTIONS = 64
+NONCES = {"plain": "off", "nonce": "check"}
+ENGINE = {
+    "HOLDFAST_BACKLOG": "4096",
+    "HOLDFAST_KEEP_ALIVE_S": "65",
+    "HOLDFAST_GRACE_S": "5",
+}
+HEADERS = [(b"content-type", b"text/plain"), (b"content-length", b"6")]
+
+Call = Callable[..., Awaitable[None]]
+
+
+async def app(scope: dict[str, Any], receive: Call, send: Call) -> None:
+    """Answer at once."""
+    await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+    await send({"type": "http.response.body", "body": b"hello\n"})
+
+
+def serve(kind: str, port: int, folder: str) -> None:
+    """Serve the app as a worker does, bare or in the shim with a gauge of its own."""
+    import uvicorn
+
+    from holdfast.wire import Gauge
+    from holdfast.worker.__main__ import _config
+    from holdfast.worker.collector import settle
+    from holdfast.worker.shim import Shim
+
+    config = _config(app)
+    config.lifespan = "off"
+    config.load()
+    if kind == "shim":
+        words = Gauge(f"{folder}/gauge", create_rows=1).words(0)
+        inner: Any = config.loaded_app
+        config.loaded_app = Shim(inner, inner, words, f"{folder}/probe", {})
+    settle(0)
+    with socket.create_server(("127.0.0.1", port), backlog=4_096) as listener:
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+@contextmanager
+def server(kind: str) -> Iterator[tuple[int, int]]:
+    """A server in a process of its own, as (its port, its process id)."""
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="holdfast-shim-") as folder:
+        argv = ["taskset", "-c", str(SERVER_CORE), sys.executable, __file__]
+        process = subprocess.Popen([*argv, kind, str(port), folder], env=os.environ | ENGINE)
+        try:
+            wait(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0)
+            yield port, process.pid
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def cpu_s(pid: int) -> float:
+    """CPU seconds of a process's only busy thread."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+
+
+def measure(port: int, pid: int, nonce: str) -> dict[str, float]:
+    """One run of the load: requests, and the CPU that the server took for them."""
+    before = cpu_s(pid)
+    requests = closed(port, CONNECTIONS, SECONDS, nonce=nonce)["requests"]
+    used_s = cpu_s(pid) - before
+    return {"requests": requests, "cpu_s": used_s, "per_cpu_s": requests / used_s}
+
+
+def cost_us(pair: dict[str, dict[str, float]]) -> float:
+    """What the shim adds to a request."""
+    return 1e6 / pair["shim"]["per_cpu_s"] - 1e6 / pair["bare"]["per_cpu_s"]
+
+
+def main() -> None:
+    """Measure, write, and say the medians."""
+    pairs: dict[str, list[Any]] = {name: [] for name in NONCES}
+    result: dict[str, Any] = {"connections": CONNECTIONS, "us_a_request": {}, "pairs": pairs}
+    with ExitStack() as stack:
+        servers = {kind: stack.enter_context(server(kind)) for kind in ("bare", "shim")}
+        for number in range(PAIRS):
+            for name, nonce in NONCES.items():
+                order = sorted(servers, reverse=bool(number % 2))
+                pairs[name].append({kind: measure(*servers[kind], nonce) for kind in order})
+                medians = result["us_a_request"]
+                medians[name] = round(statistics.median(map(cost_us, pairs[name])), 2)
+                medians[f"{name}_bare"] = round(
+                    statistics.median(1e6 / pair["bare"]["per_cpu_s"] for pair in pairs[name]), 2
+                )
+            save("shim", result)
+    print(f"the shim adds, in us a request: {result['us_a_request']}")
+    for name in NONCES:
+        print(f"{name}, each pair: {[round(cost_us(pair), 2) for pair in pairs[name]]}")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        serve(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+    else:
+        main()
