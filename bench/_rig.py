@@ -104,7 +104,7 @@ def wrk(port: int, connections: int, seconds: float) -> dict[str, Any]:
     if process.returncode or requests is None or "Non-2xx" in text or "Socket errors" in text:
         raise SystemExit(f"wrk failed: {text}")
     times = dict(re.findall(r"^ +(\d+)%\s+(\S+)$", text, re.MULTILINE))
-    return _per_cpu(int(requests[1]), used.ru_utime + used.ru_stime) | {"wrk_says": times}
+    return per_cpu(int(requests[1]), used.ru_utime + used.ru_stime) | {"wrk_says": times}
 
 
 def closed(port: int, connections: int, seconds: float, **changes: object) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def closed(port: int, connections: int, seconds: float, **changes: object) -> di
         totals = fleet.let_go(5.0)
     if totals.failed or totals.unfinished:
         raise SystemExit(f"the generator failed: {totals.first_error}")
-    return _per_cpu(totals.answered, totals.cpu_s[0])
+    return per_cpu(totals.answered, totals.cpu_s[0])
 
 
 def save(name: str, result: dict[str, Any]) -> None:
@@ -162,7 +162,8 @@ def version(package: str) -> str:
         return ""
 
 
-def _per_cpu(requests: int, cpu_s: float) -> dict[str, Any]:
+def per_cpu(requests: int, cpu_s: float) -> dict[str, Any]:
+    """Requests, CPU seconds, and their quotient."""
     return {"requests": requests, "cpu_s": cpu_s, "per_cpu_s": requests / cpu_s}
 
 
@@ -179,10 +180,11 @@ def paced(
     port: int, rate: float, connections: int, seconds: float, **changes: Any
 ) -> dict[str, Any]:
     """What one generator process did by rate: its requests, CPU, and lag."""
-    totals, _ = open_loop(port, rate, connections, seconds, **changes)
-    return _per_cpu(totals.answered, totals.cpu_s[0]) | {
+    totals, _, waited_s = open_loop(port, rate, connections, seconds, **changes)
+    return per_cpu(totals.answered, totals.cpu_s[0]) | {
         "rate": rate,
         "unsent": totals.unsent,
+        "waited_s": waited_s,
         "late_us_p50": totals.late.percentile_s(50) * 1e6,
         "late_us_p99": totals.late.percentile_s(99) * 1e6,
         "response_us_p50": totals.response.percentile_s(50) * 1e6,
@@ -192,8 +194,11 @@ def paced(
 
 def open_loop(
     port: int, rate: float, connections: int, seconds: float, **changes: Any
-) -> tuple[FleetTotals, float]:
-    """A run by rate of one generator process, and when its first request was due (monotonic)."""
+) -> tuple[FleetTotals, float, float]:
+    """A run by rate of one generator process, and when its first request was due (monotonic).
+
+    And for how long, from then on, the process was ready to run and waited for its core.
+    """
     usual: dict[str, Any] = {"path": "/", "nonce": "off", "length": len(BODY)}
     plan = LoadPlan(
         address="127.0.0.1",
@@ -210,8 +215,16 @@ def open_loop(
         fleet.allow(connections, 0)
         wait(lambda: fleet.read().connected == connections)
         start_s = fleet.begin()
+        waited_s = -scheduled_s(fleet.pids[0])[1]
         time.sleep(max(start_s + seconds - time.monotonic(), 0))
+        waited_s += scheduled_s(fleet.pids[0])[1]
         totals = fleet.let_go(5.0)
     if totals.failed or totals.unfinished:
         raise SystemExit(f"the generator failed: {totals.first_error}")
-    return totals, start_s
+    return totals, start_s, waited_s
+
+
+def scheduled_s(pid: int) -> tuple[float, float]:
+    """Seconds that a process's first thread ran, and that it waited for a core (schedstat)."""
+    ran_ns, waited_ns, _ = map(int, Path(f"/proc/{pid}/schedstat").read_text().split())
+    return ran_ns / 1e9, waited_ns / 1e9

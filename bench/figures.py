@@ -32,6 +32,14 @@ def read(stem: str) -> dict[str, Any] | None:
     return found
 
 
+def late_row(what: str, median: float, rounds: list[int]) -> str:
+    """How late requests go at a share of the generator's capacity."""
+    return (
+        f"- generator at {what}, Poisson arrivals: p99 of how late a request goes "
+        f"{median:,.0f} us, median of {len(rounds)} rounds of {min(rounds):,} to {max(rounds):,} us"
+    )
+
+
 def generator_rows() -> list[str]:
     """The generator's figures, as a list beside the table."""
     lines = []
@@ -43,6 +51,27 @@ def generator_rows() -> list[str]:
                 f"- generator, {connections} connections to nginx: requests per CPU second over "
                 f"wrk's, median of {rounds} interleaved pairs: {said}"
             )
+        late = speed["half_late_us_p99"]
+        lines.append(late_row("half of its closed loop's rate", late["median"], late["rounds"]))
+    if (lag := read("lag")) is not None:
+        half = lag["half"]
+        rounds = half["late_us_p99_rounds"]["poisson"]
+        what = f"half of its open loop's capacity, {half['rate']:,.0f}/s"
+        lines.append(late_row(what, half["late_us_p99"]["poisson"], rounds))
+    if (memory := read("client-memory")) is not None:
+        each, most = memory["bytes_a_connection"], memory["points"][-1]["held"]
+        lines.append(
+            f"- generator's own memory, besides the kernel's: {each['anonymous']:.0f} bytes a held "
+            f"connection, up to {most:,} in one process"
+        )
+    if (shim := read("shim")) is not None:
+        cost = shim["us_a_request"]
+        lines.append(
+            f"- the count in the shim: {cost['plain']:.1f} us a request on the "
+            f"{cost['plain_bare']:.0f} us of uvicorn and a plain app; {cost['nonce']:.1f} us where "
+            "it also echoes a nonce, which uvicorn then writes; median of "
+            f"{len(shim['pairs']['plain'])} interleaved pairs"
+        )
     if (stalls := read("omission")) is not None:
         rows = stalls["percentiles"]
         worst = max(abs(row["off"]) for row in rows.values())

@@ -3,11 +3,11 @@
     scripts/bench generator
 
 nginx answers `return 200` on one core, the load has the other. Interleaved rounds of wrk, the
-closed loop, and the open loop at OPEN_SHARE of the closed loop's requests a second in that round,
-and at HALF of them, which is taken for half of what the generator can do; the same numbers of
-connections, keep-alive. wrk takes answers apart and checks the status; the generator checks status,
-length and, where it is said, a nonce. CPU seconds are those of the whole process, from its start to
-its end. Writes bench/results/generator.json after each round.
+closed loop, and the open loop at OPEN_SHARE of the closed loop's requests a second in that round
+and at HALF of them; the same numbers of connections, keep-alive. wrk takes answers apart and checks
+the status; the generator checks status, length and, where it is said, a nonce. CPU seconds are
+those of the whole process, from its start to its end. Writes bench/results/generator.json after
+each round.
 """
 
 from __future__ import annotations

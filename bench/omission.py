@@ -62,7 +62,7 @@ def main() -> None:
     with nginx() as (port, worker):
         stops = Stops(worker)
         stops.start()
-        totals, start_s = open_loop(port, RATE, CONNECTIONS, SECONDS)
+        totals, start_s, _ = open_loop(port, RATE, CONNECTIONS, SECONDS)
         stops.end()
         times = expected(start_s, stops.seen)
         again = Stops(worker)

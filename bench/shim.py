@@ -18,10 +18,9 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
-from _rig import SERVER_CORE, closed, free_port, save, wait
+from _rig import SERVER_CORE, closed, free_port, save, scheduled_s, wait
 
 PAIRS = 9
 SECONDS = 2
@@ -79,16 +78,11 @@ def server(kind: str) -> Iterator[tuple[int, int]]:
             process.wait()
 
 
-def cpu_s(pid: int) -> float:
-    """CPU seconds of a process's only busy thread."""
-    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
-
-
 def measure(port: int, pid: int, nonce: str) -> dict[str, float]:
     """One run of the load: requests, and the CPU that the server took for them."""
-    before = cpu_s(pid)
+    before = scheduled_s(pid)[0]
     requests = closed(port, CONNECTIONS, SECONDS, nonce=nonce)["requests"]
-    used_s = cpu_s(pid) - before
+    used_s = scheduled_s(pid)[0] - before
     return {"requests": requests, "cpu_s": used_s, "per_cpu_s": requests / used_s}
 
 
