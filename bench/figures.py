@@ -72,6 +72,12 @@ def generator_rows() -> list[str]:
             "it also echoes a nonce, which uvicorn then writes; median of "
             f"{len(shim['pairs']['plain'])} interleaved pairs"
         )
+    if (beside := read("locust")) is not None:
+        each = ", ".join(f"{name} {count:,}" for name, count in beside["per_cpu_s"].items())
+        lines.append(
+            f"- {beside['users']} connections, requests per CPU second, {beside['locust']} beside "
+            f"(FastHttpUser, its start included): {each}"
+        )
     if (stalls := read("omission")) is not None:
         rows = stalls["percentiles"]
         worst = max(abs(row["off"]) for row in rows.values())
