@@ -6,6 +6,7 @@ Measures requests per CPU second of whoever makes the load; judges nothing.
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import re
@@ -133,7 +134,7 @@ def save(name: str, result: dict[str, Any]) -> None:
     host = read_host()
     about = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {value.setting: value.value for value in host.values}
+        "machine": {value.setting: finite(value.value) for value in host.values}
         | {"cores": host.cores, "memory_bytes": host.memory_bytes},
         "versions": {
             "holdfast": __version__,
@@ -145,6 +146,11 @@ def save(name: str, result: dict[str, Any]) -> None:
     RESULTS.mkdir(exist_ok=True)
     target = RESULTS / f"{name}.json"
     target.write_text(json.dumps(about | result, indent=1) + "\n")
+
+
+def finite(value: object) -> object:
+    """The value, or None for no limit: JSON knows no infinity."""
+    return None if value == math.inf else value
 
 
 def version(package: str) -> str:
