@@ -72,7 +72,7 @@ def main() -> None:
     """Run the command line; a fault that we know is never shown as a traceback."""
     try:
         code = _run()
-        sys.stdout.flush()
+        say.flush()
     except OSError as wrong:
         code = say.unheard(wrong)
     sys.exit(code)

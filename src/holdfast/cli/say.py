@@ -13,7 +13,7 @@ import signal
 import sys
 import textwrap
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn, TextIO
 
 import msgspec
 from rich.box import SIMPLE
@@ -103,7 +103,10 @@ def say(text: str = "") -> None:
 def talk(drawn: ConsoleRenderable) -> None:
     """Something drawn, to stderr; a terminal breaks long lines itself, so they can be copied."""
     with contextlib.suppress(OSError):
-        err.print(drawn, soft_wrap=True)
+        try:
+            err.print(drawn, soft_wrap=True)
+        except BrokenPipeError:
+            _silence(sys.stderr)
 
 
 def data(value: object) -> None:
@@ -200,9 +203,27 @@ def unheard(wrong: OSError) -> int:
     if wrong.errno != errno.EPIPE:
         hint = "make room, or send the output elsewhere"
         fault(HoldfastError(f"the output cannot be written: {wrong.strerror}", hint=hint))
-    # What is left in the buffer has nowhere to go: the interpreter must not try it once more.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _silence(sys.stdout)
     return 128 + signal.SIGPIPE if wrong.errno == errno.EPIPE else HoldfastError.exit_code
+
+
+def flush() -> None:
+    """Write what is left in both streams; talk that nobody reads any more is dropped."""
+    try:
+        sys.stderr.flush()
+    except OSError:
+        _silence(sys.stderr)
+    sys.stdout.flush()
+
+
+def _silence(stream: TextIO) -> None:
+    """Let what is left in the stream, and all that follows, go nowhere.
+
+    The interpreter tries it once more when it ends, and makes 120 of an exit code if that fails.
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def event_line(event: Event | Serving) -> None:
@@ -216,7 +237,10 @@ def event_json(event: Event | Serving) -> None:
     A stack serves on when its watcher has left.
     """
     with contextlib.suppress(OSError):
-        _write(msgspec.json.encode(event))
+        try:
+            _write(msgspec.json.encode(event))
+        except BrokenPipeError:
+            _silence(sys.stdout)
 
 
 def event_text(event: Event | Serving) -> str:
