@@ -108,17 +108,18 @@ def wrk(port: int, connections: int, seconds: float) -> dict[str, Any]:
     return per_cpu(int(requests[1]), used.ru_utime + used.ru_stime) | {"wrk_says": times}
 
 
+def load_plan(port: int, connections: int, **changes: Any) -> LoadPlan:
+    """So many connections to the bench's server, status and length checked, no nonce asked for."""
+    usual: dict[str, Any] = {"path": "/", "nonce": "off", "length": len(BODY)}
+    host = f"127.0.0.1:{port}"
+    return LoadPlan(
+        address="127.0.0.1", port=port, host=host, clients=connections, **(usual | changes)
+    )
+
+
 def closed(port: int, connections: int, seconds: float, **changes: object) -> dict[str, Any]:
     """What one generator process did meanwhile, in a closed loop."""
-    usual: dict[str, Any] = {"path": "/", "nonce": "off", "length": len(BODY)}
-    plan = LoadPlan(
-        address="127.0.0.1",
-        port=port,
-        host=f"127.0.0.1:{port}",
-        clients=connections,
-        **(usual | changes),
-    )
-    with Fleet(plan) as fleet:
+    with Fleet(load_plan(port, connections, **changes)) as fleet:
         fleet.start()
         os.sched_setaffinity(fleet.pids[0], {LOAD_CORE})
         fleet.allow(connections, 0)
@@ -205,16 +206,7 @@ def open_loop(
 
     And for how long, from then on, the process was ready to run and waited for its core.
     """
-    usual: dict[str, Any] = {"path": "/", "nonce": "off", "length": len(BODY)}
-    plan = LoadPlan(
-        address="127.0.0.1",
-        port=port,
-        host=f"127.0.0.1:{port}",
-        clients=connections,
-        rate=rate,
-        for_s=seconds,
-        **(usual | changes),
-    )
+    plan = load_plan(port, connections, rate=rate, for_s=seconds, **changes)
     with Fleet(plan) as fleet:
         fleet.start()
         os.sched_setaffinity(fleet.pids[0], {LOAD_CORE})

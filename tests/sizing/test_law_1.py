@@ -172,14 +172,21 @@ def test_a_low_hard_limit_takes_more_processes() -> None:
     )
 
 
-@pytest.mark.parametrize(("somaxconn", "backlog"), [(4_096, 2_501), (128, 128)])
+@pytest.mark.parametrize(
+    ("values", "backlog"),
+    [
+        ({}, 2_501),
+        ({"somaxconn": 128}, 128),
+        ({"tcp_max_syn_backlog": 256, "syncookies": 0}, 192),
+    ],
+)
 def test_a_trials_opening_fits_the_accept_queue_as_far_as_it_may(
-    somaxconn: int, backlog: int
+    values: dict[str, float], backlog: int
 ) -> None:
     """A trial that opens everyone within a second has the room for it, and no worker more."""
     demand = Demand(2_500, (Kind("k", 1.0, 50.0),), burst=50)
     layout = msgspec.structs.replace(LAYOUT, opening_rate=10_000.0)
-    here = host(somaxconn=somaxconn)
+    here = host(**values)
     workers, usual = (size(demand, here, one).hop("workers") for one in (layout, LAYOUT))
     assert (workers.processes, workers.get("backlog").number) == (1, backlog)
     assert (usual.processes, usual.get("backlog").number) == (1, 51)

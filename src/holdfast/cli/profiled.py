@@ -44,7 +44,7 @@ def profile_row(taken: Taken, name: str, told: ProfileRow | None, path: str) -> 
         request_cpu_s=cost.request_cpu_s,
         own_descriptors=own + (more if name == WORKERS else 0),
         shared_descriptors=shared + more,
-        version=taken.versions["uvicorn"] if name == WORKERS else "",
+        version=taken.versions.get("uvicorn", "") if name == WORKERS else "",
     )
 
 

@@ -1,4 +1,4 @@
-"""Writes a file whole or not at all. Must not know what is in it."""
+"""Reads a file, and writes one whole or not at all. Must not know what is in it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,18 @@ import os
 import stat
 import tempfile
 
-from holdfast.model.errors import HoldfastError
+from holdfast.model.errors import BadInput, HoldfastError
 from holdfast.model.units import format_bytes
+
+
+def read_whole(path: str, what: str, hint: str) -> bytes:
+    """What is in the file; raises BadInput (place: the path) where it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        fault = f"no {what} can be read: {error.strerror}"
+        raise BadInput(fault, place=path, hint=hint) from error
 
 
 def write_whole(text: bytes, path: str, what: str) -> None:

@@ -12,7 +12,7 @@ from typing import Final, Literal
 import msgspec
 
 from holdfast.model.errors import BadInput
-from holdfast.proof.files import write_whole
+from holdfast.proof.files import read_whole, write_whole
 from holdfast.proof.profile import Cost, Load
 from holdfast.proof.result import About
 
@@ -60,12 +60,7 @@ def write_profile(taken: Taken, path: str) -> None:
 def read_profile(path: str) -> Taken:
     """Read a profile. Raises BadInput for no file, no profile, another version, or a bad number."""
     hint = "make one with `holdfast prove APP -n 2k --profile-out FILE`"
-    try:
-        with open(path, "rb") as file:
-            text = file.read()
-    except OSError as error:
-        fault = f"no profile can be read: {error.strerror}"
-        raise BadInput(fault, place=path, hint=hint) from error
+    text = read_whole(path, "profile", hint)
     try:
         head = msgspec.json.decode(text, type=_Head)
     except msgspec.DecodeError as error:

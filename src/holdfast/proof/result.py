@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from holdfast.model.errors import BadInput
-from holdfast.proof.files import check_writable, write_whole
+from holdfast.proof.files import check_writable, read_whole, write_whole
 from holdfast.proof.moment import Series
 from holdfast.proof.planned import PlannedPath
 from holdfast.proof.verdict import Verdict
@@ -190,12 +190,7 @@ def check_place(path: str) -> None:
 
 def read_result(path: str) -> Result:
     """Read a result. Raises BadInput for no file, no result, or one of another version."""
-    try:
-        with open(path, "rb") as file:
-            text = file.read()
-    except OSError as error:
-        fault = f"no result can be read: {error.strerror}"
-        raise BadInput(fault, place=path, hint=_WRITTEN_BY) from error
+    text = read_whole(path, "result", _WRITTEN_BY)
     try:
         version = msgspec.json.decode(text, type=_Version).version
         if version == VERSION:

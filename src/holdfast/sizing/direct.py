@@ -110,9 +110,7 @@ def _generator(profile: Profile, demand: Demand, host: Host) -> Hop:
 def _workers(demand: Demand, host: Host, layout: Layout) -> Hop:
     """The worker hop with the fewest processes that hold the demand, its values derived."""
     files = _number(host, "nofile_hard", math.inf)
-    queue, half_open = _number(host, "somaxconn", math.inf), kernel.half_open_most(host)
-    if half_open is not None:
-        queue = min(queue, half_open.number * kernel.SYN_BACKLOG_SHARE)
+    queue = _queue_room(host)
     cores = layout.worker.request_cpu_s.number * demand.rate
 
     def holds(count: int) -> bool:
@@ -179,11 +177,19 @@ def _backlog(each: int, count: int, demand: Demand, host: Host, layout: Layout) 
     share = each / demand.in_flight / demand.streams
     burst = max(1, math.ceil(share * demand.burst - 1e-6))
     opened = min(layout.opening_rate * demand.burst_s, demand.in_flight)
-    opening = min(math.ceil(share * opened), _number(host, "somaxconn", math.inf))
+    opening = min(math.ceil(share * opened), _queue_room(host))
     arrive = f"arrive within {demand.burst_s:g} s; on the fullest of {count}"
     if opening > burst:
         return derived("backlog", int(opening), f"a trial's {opened:,.0f} clients {arrive}")
     return derived("backlog", burst, f"{demand.burst:,} {arrive}")
+
+
+def _queue_room(host: Host) -> float:
+    """New connections that the host lets wait on one socket, to shake hands and to be accepted."""
+    room, half_open = _number(host, "somaxconn", math.inf), kernel.half_open_most(host)
+    if half_open is None:
+        return room
+    return min(room, half_open.number * kernel.SYN_BACKLOG_SHARE)
 
 
 def _service(told: Service, demand: Demand, host: Host, workers: Hop) -> Hop:
