@@ -32,12 +32,16 @@ class Scope(Enum):
 
 
 class Full(msgspec.Struct, frozen=True):
-    """When it is full: the act, room to wait in, for how long, and what the client is told."""
+    """When it is full: the act, room to wait in, for how long, and what the client is told.
+
+    `also` names what some requests meet beside the act, by the order in which they arrive.
+    """
 
     act: Act
     room: int = 0
     for_s: float = 0.0
     told: str = ""
+    also: tuple[Act, ...] = ()
 
 
 class Limit(msgspec.Struct, frozen=True):

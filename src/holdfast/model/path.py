@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 
 import msgspec
@@ -37,12 +38,17 @@ class Use(msgspec.Struct, frozen=True):
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """One kind of request: its share of arrivals, its time in the system, what it uses."""
+    """One kind of request: its share of arrivals, its time in the system, what it uses.
+
+    `body_bytes` and `answer_bytes` are what it sends and gets, which an edge may buffer.
+    """
 
     name: str
     share: float
     time_s: float
     uses: tuple[Use, ...] = ()
+    body_bytes: int = 0
+    answer_bytes: int = 0
 
 
 class Demand(msgspec.Struct, frozen=True):
@@ -85,6 +91,12 @@ class Demand(msgspec.Struct, frozen=True):
                     at_once += kind.share * use.units * use.held_s
                     unit_s += kind.share * use.units * use.held_s / arrivals
         return at_once / (arrivals * self.mean_time_s), unit_s
+
+    def mean_in_flight(self, of: Callable[[Kind], float]) -> float:
+        """The mean of `of` over what is in flight: each kind weighs its share x time."""
+        weights = [kind.share * kind.time_s for kind in self.kinds]
+        weighed = zip(weights, self.kinds, strict=True)
+        return sum(weight * of(kind) for weight, kind in weighed) / sum(weights)
 
 
 class Count(msgspec.Struct, frozen=True):

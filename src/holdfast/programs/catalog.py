@@ -7,10 +7,12 @@ from collections.abc import Callable
 from holdfast.model.holding import walls
 from holdfast.model.limit import Holds, Limit
 from holdfast.model.path import Demand, Hop, Path
-from holdfast.programs import generator, kernel, service, uvicorn
+from holdfast.programs import generator, haproxy, kernel, nginx, service, uvicorn
 
 LIMITS: dict[str, Callable[[Hop, Path, Demand], tuple[Limit, ...]]] = {
     "kernel": kernel.limits,
+    "nginx": nginx.limits,
+    "haproxy": haproxy.limits,
     "uvicorn": uvicorn.limits,
     "holdfast-load": generator.limits,
     "service": service.limits,

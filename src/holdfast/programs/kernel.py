@@ -12,6 +12,7 @@ from holdfast.model.path import Demand, Hop, Host, Path, Spread
 from holdfast.model.units import format_bytes
 from holdfast.model.values import Value
 from holdfast.programs.rows import Setting, counted, number
+from holdfast.programs.sockets import EDGES, accept_queue, dialled, dialler
 
 PROCESSOR_SHARE = 0.7
 """The part of a host's cores that is planned for (design: rate x CPU seconds <= cores x 0.7)."""
@@ -65,7 +66,7 @@ def limits(hop: Hop, path: Path, demand: Demand) -> tuple[Limit, ...]:
     host = path.host(hop.host)
     on_host = tuple(h for h in path.hops if h.host == host.name and h.program != "kernel")
     found = [_memory(hop, host, on_host, demand), _processor(hop, host, on_host, demand)]
-    found += [_accept_queue(h, host, demand) for h in on_host]
+    found += [_accept_queue(h, path, demand) for h in on_host]
     found += [_half_open(h, host, demand) for h in on_host]
     found += [_open_files(hop, host, on_host, demand), _conntrack(hop, host, demand)]
     return tuple(limit for limit in found if limit is not None)
@@ -90,8 +91,7 @@ def socket_ends(hop: Hop, demand: Demand) -> float:
         return 1 / demand.streams
     if hop.program == "service":
         return units_at_once(hop, demand)
-    dialled = sum(demand.uses(link.to)[0] / link.streams for link in hop.links)
-    return 1 / demand.streams + dialled
+    return 1 / demand.streams + dialled(hop, demand)
 
 
 def memory_parts(hop: Hop, kernel: Hop, demand: Demand) -> tuple[float, float, float]:
@@ -161,25 +161,13 @@ def _held_s(hop: Hop, demand: Demand) -> float:
     return sum(w * t for w, t in named) / units if units else math.inf
 
 
-def _accept_queue(hop: Hop, host: Host, demand: Demand) -> Limit | None:
-    backlog, cut = hop.get("backlog"), host.get("somaxconn")
-    if backlog is None or backlog.value is None or not demand.burst:
+def _accept_queue(hop: Hop, path: Path, demand: Demand) -> Limit | None:
+    """The queue of clients that dial the hop themselves; an edge answers for its own and behind."""
+    backlog = hop.get("backlog")
+    if backlog is None or hop.program in EDGES or dialler(hop, path) is not None:
         return None
-    room = min(backlog.number, cut.number if cut and cut.value is not None else math.inf)
-    return counted(
-        hop.name,
-        "accept queue",
-        capacity=room,
-        per_request=demand.burst / demand.in_flight / demand.streams,
-        scope=Scope.PROCESS,
-        scopes=hop.processes,
-        spread=Spread.HASH if hop.processes > 1 else Spread.ONLY,
-        full=Full(Act.RETRIES, told="SYN dropped: the client tries again after 1 s, 3 s, 7 s"),
-        enforcer="kernel (min of backlog and somaxconn)",
-        inputs=tuple(v for v in (backlog, cut) if v is not None),
-        formula=f"{demand.burst:,} of {demand.in_flight:,} arrive at once, "
-        f"{room:,.0f} wait on each of {hop.processes} sockets",
-    )
+    full = Full(Act.RETRIES, told="SYN dropped: the client tries again after 1 s, 3 s, 7 s")
+    return accept_queue(hop, path, demand, backlog, full)
 
 
 def half_open_most(host: Host) -> Value | None:

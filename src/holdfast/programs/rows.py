@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from holdfast.model.limit import Full, Limit, Scope
@@ -9,11 +11,19 @@ from holdfast.model.path import Hop, Spread
 from holdfast.model.values import Scalar, Source, Value
 
 
+class Change(msgspec.Struct, frozen=True):
+    """A default that a later version changed, and where that is written."""
+
+    since: str
+    default: Scalar | None
+    read_in: str
+
+
 class Setting(msgspec.Struct, frozen=True):
     """One knob of a real program.
 
-    `default` is what the program takes when it is unset (`since` which version); `enforced_by`
-    names who makes it hold, and is empty where nobody does.
+    `default` is what the program takes when it is unset (`since` which version), until one of
+    `changes` (oldest first); `enforced_by` names who makes it hold, and is empty where nobody does.
     """
 
     name: str
@@ -22,6 +32,21 @@ class Setting(msgspec.Struct, frozen=True):
     since: str
     enforced_by: str
     doc: str
+    changes: tuple[Change, ...] = ()
+
+    def default_of(self, version: str) -> Scalar | None:
+        """The default of a version such as "1.22.1"; without one, of the first that is known."""
+        default = self.default
+        for change in self.changes:
+            if version and parts(version) >= parts(change.since):
+                default = change.default
+        return default
+
+
+def parts(version: str) -> tuple[int, ...]:
+    """The numbers of a version, to compare: "2.6.12-1+deb12u4" is (2, 6, 12)."""
+    found = re.match(r"\d+(\.\d+)*", version)
+    return tuple(int(part) for part in found[0].split(".")) if found else ()
 
 
 def effective(hop: Hop, row: Setting) -> Value:
@@ -29,7 +54,8 @@ def effective(hop: Hop, row: Setting) -> Value:
     found = hop.get(row.name)
     if found is not None and found.value is not None:
         return found
-    return Value(row.name, row.default, Source.DEFAULT, f"{hop.program} {hop.version or row.since}")
+    why = f"{hop.program} {hop.version or row.since}"
+    return Value(row.name, row.default_of(hop.version), Source.DEFAULT, why)
 
 
 def number(values: Hop, setting: str, otherwise: float = 0.0) -> float:
@@ -52,6 +78,7 @@ def counted(
     scopes: int = 1,
     own: float = 0.0,
     per_idle: float = 0.0,
+    yields: bool = False,
     onset: float = 1.0,
     spread: Spread = Spread.ONLY,
 ) -> Limit:
@@ -66,7 +93,7 @@ def counted(
         own=own,
         per_request=per_request,
         per_idle=per_idle,
-        yields=False,
+        yields=yields,
         onset=onset,
         spread=spread,
         full=full,

@@ -10,6 +10,7 @@ from holdfast.model.limit import Act, Full, Limit, Scope
 from holdfast.model.path import Demand, Hop, Path, Spread
 from holdfast.model.values import Value
 from holdfast.programs.rows import Setting, counted, effective, number
+from holdfast.programs.sockets import arriving, dialled
 
 EVENT_LOOP_SHARE = 0.7
 """The part of a core that one event loop is planned to use (design: rate x CPU <= cores x 0.7)."""
@@ -57,30 +58,30 @@ LIMIT_CONCURRENCY = Setting(
 ROWS = (BACKLOG, NOFILE, KEEP_ALIVE_S, GRACE_S, LIMIT_CONCURRENCY)
 
 
-def limits(hop: Hop, _path: Path, demand: Demand) -> tuple[Limit, ...]:
+def limits(hop: Hop, path: Path, demand: Demand) -> tuple[Limit, ...]:
     """Descriptors and event loop of each process, and `limit_concurrency` where it is set."""
-    found = [_descriptors(hop, demand), _event_loop(hop)]
+    found = [_descriptors(hop, path, demand), _event_loop(hop)]
     cap = effective(hop, LIMIT_CONCURRENCY)
     if cap.value is not None:
-        found.append(_concurrency(hop, cap))
+        found.append(_concurrency(hop, path, demand, cap))
     return tuple(limit for limit in found if limit is not None)
 
 
-def _descriptors(hop: Hop, demand: Demand) -> Limit:
+def _descriptors(hop: Hop, path: Path, demand: Demand) -> Limit:
     nofile = effective(hop, NOFILE)
     own = number(hop, "own_descriptors")
-    dialled = sum(demand.uses(link.to)[0] / link.streams for link in hop.links)
-    taken = 1 / demand.streams + dialled
+    arrived, idle, spread = arriving(hop, path, demand)
+    taken = arrived + dialled(hop, demand)
     return counted(
         hop.name,
         "descriptors",
         capacity=float("inf") if nofile.value is None else nofile.number,
         own=own,
         per_request=taken,
-        per_idle=1.0,
+        per_idle=idle,
         scope=Scope.PROCESS,
         scopes=hop.processes,
-        spread=Spread.HASH if hop.processes > 1 else Spread.ONLY,
+        spread=spread,
         full=Full(Act.CLOSES, told="accepted, then closed (EMFILE)"),
         enforcer=NOFILE.enforced_by,
         inputs=tuple(v for v in (nofile, hop.get("own_descriptors")) if v is not None),
@@ -112,17 +113,18 @@ def _event_loop(hop: Hop) -> Limit | None:
     )
 
 
-def _concurrency(hop: Hop, cap: Value) -> Limit:
+def _concurrency(hop: Hop, path: Path, demand: Demand, cap: Value) -> Limit:
+    _, idle, spread = arriving(hop, path, demand)
     return counted(
         hop.name,
         "limit_concurrency",
         capacity=cap.number,
         own=1.0,
         per_request=1.0,
-        per_idle=1.0,
+        per_idle=idle,
         scope=Scope.PROCESS,
         scopes=hop.processes,
-        spread=Spread.HASH if hop.processes > 1 else Spread.ONLY,
+        spread=spread,
         full=Full(Act.REFUSES, told="503"),
         enforcer=LIMIT_CONCURRENCY.enforced_by,
         inputs=(cap,),

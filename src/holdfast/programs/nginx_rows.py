@@ -1,0 +1,210 @@
+"""nginx's settings: a row each, with its default by version. Nothing here limits anything.
+
+Defaults of 1.22 were run (1.22.1, `tests/law3`); later ones, up to 1.30, are from its CHANGES.
+"""
+
+from __future__ import annotations
+
+from holdfast.programs.rows import Change, Setting
+
+RUN = "1.22.1"
+"""The version whose limits were run for real; what differs since is read, and marked so."""
+
+KEEPALIVE_CHANGE = "CHANGES 1.29.7"
+
+WORKER_CONNECTIONS = Setting(
+    "worker_connections",
+    "connections",
+    512,
+    "0.1",
+    "nginx",
+    "Connections of one worker process: clients, upstreams, listeners and one of its own.",
+)
+WORKER_RLIMIT_NOFILE = Setting(
+    "worker_rlimit_nofile",
+    "descriptors",
+    None,
+    "0.1",
+    "kernel (RLIMIT_NOFILE)",
+    "Open descriptors of one worker process; unset, it inherits `nofile`.",
+)
+LISTENERS = Setting(
+    "listeners",
+    "sockets",
+    1,
+    "",
+    "nginx",
+    "Listening sockets (`listen`); each worker process spends one connection on each.",
+)
+REUSEPORT = Setting(
+    "reuseport",
+    "yes or no",
+    False,
+    "1.9.1",
+    "kernel (SO_REUSEPORT)",
+    "`listen ... reuseport`: a socket for each worker, over which the kernel hashes clients.",
+)
+LOG_FILES = Setting(
+    "log_files",
+    "files",
+    1,
+    "",
+    "nginx",
+    "Open log files besides the error log: one `access_log`, unless it is off.",
+)
+BACKLOG = Setting(
+    "backlog",
+    "connections",
+    511,
+    "0.7",
+    "kernel, cut to somaxconn",
+    "`listen ... backlog`: clients that wait in the accept queue of a listening socket.",
+)
+MULTI_ACCEPT = Setting(
+    "multi_accept",
+    "yes or no",
+    False,
+    "0.1",
+    "nginx",
+    "Takes all waiting clients at once, so that one process can take a whole burst.",
+)
+STREAMS = Setting(
+    "http2_max_concurrent_streams",
+    "requests",
+    128,
+    "1.9.5",
+    "nginx; clients keep to it",
+    "Requests at once on one HTTP/2 connection; what is more waits at the client.",
+)
+MAX_CONNS = Setting(
+    "max_conns",
+    "requests",
+    0,
+    "1.11.5",
+    "nginx",
+    "Requests at once to one server of an upstream; 0 is no limit.",
+)
+ZONE = Setting(
+    "zone",
+    "yes or no",
+    False,
+    "1.9.0",
+    "nginx",
+    "Upstream state in shared memory: without it each worker process counts for itself.",
+)
+LIMIT_CONN = Setting(
+    "limit_conn",
+    "requests",
+    None,
+    "1.1.8",
+    "nginx",
+    "Requests at once for a key that all clients share, such as the server's name.",
+)
+KEEPALIVE = Setting(
+    "keepalive",
+    "connections",
+    None,
+    "1.1.4",
+    "nginx",
+    "Idle connections to an upstream that one worker process keeps.",
+    (Change("1.29.7", 32, KEEPALIVE_CHANGE),),
+)
+PROXY_HTTP_VERSION = Setting(
+    "proxy_http_version",
+    "version",
+    "1.0",
+    "1.1.4",
+    "nginx",
+    "1.0 closes every upstream connection after its answer.",
+    (Change("1.29.7", "1.1", KEEPALIVE_CHANGE),),
+)
+BODY_BUFFER = Setting(
+    "client_body_buffer_size",
+    "bytes",
+    16_384,
+    "0.1",
+    "nginx",
+    "What of a request's body stays in memory; a larger body goes to a file, whole.",
+)
+MAX_BODY = Setting(
+    "client_max_body_size",
+    "bytes",
+    1_048_576,
+    "0.1",
+    "nginx",
+    "The largest body of a request; a larger one is answered 413.",
+)
+REQUEST_BUFFERING = Setting(
+    "proxy_request_buffering",
+    "yes or no",
+    True,
+    "1.7.11",
+    "nginx",
+    "Reads the whole body before it dials the upstream.",
+)
+BUFFERING = Setting(
+    "proxy_buffering",
+    "yes or no",
+    True,
+    "0.1",
+    "nginx",
+    "Takes the answer as fast as the upstream gives it.",
+)
+BUFFER_SIZE = Setting(
+    "proxy_buffer_size",
+    "bytes",
+    4_096,
+    "0.1",
+    "nginx",
+    "The buffer of the first part of an answer: one memory page.",
+)
+BUFFERS = Setting(
+    "proxy_buffers",
+    "bytes",
+    8 * 4_096,
+    "0.1",
+    "nginx",
+    "All buffers of one answer together; written as `8 4k`.",
+)
+MAX_TEMP_FILE = Setting(
+    "proxy_max_temp_file_size",
+    "bytes",
+    1_073_741_824,
+    "0.1",
+    "nginx",
+    "How much of one answer goes to a file once its buffers are full; 0 is none.",
+)
+KEEPALIVE_REQUESTS = Setting(
+    "keepalive_requests",
+    "requests",
+    1_000,
+    "1.19.10",
+    "nginx",
+    "Requests of one client connection before nginx closes it.",
+)
+
+
+def _timeout(name: str, default: float, doc: str, since: str = "0.1") -> Setting:
+    return Setting(name, "seconds", default, since, "nginx", doc)
+
+
+CONNECT_TIMEOUT_S = _timeout(
+    "proxy_connect_timeout_s", 60, "To connect to an upstream; past it 504, or the next server."
+)
+TIMEOUTS = (
+    _timeout("keepalive_timeout_s", 75, "How long an idle client stays connected."),
+    _timeout("client_header_timeout_s", 60, "For a request's head; past it 408."),
+    _timeout("client_body_timeout_s", 60, "Between two reads of a body; past it 408."),
+    _timeout("send_timeout_s", 60, "Between two writes to a client; past it closed."),
+    CONNECT_TIMEOUT_S,
+    _timeout("proxy_send_timeout_s", 60, "Between two writes to an upstream; past it 504."),
+    _timeout("proxy_read_timeout_s", 60, "Between two reads of an answer; past it 504."),
+    _timeout("upstream_keepalive_timeout_s", 60, "How long an idle upstream stays.", "1.15.3"),
+)
+ROWS = (
+    *(WORKER_CONNECTIONS, WORKER_RLIMIT_NOFILE, LISTENERS, REUSEPORT, LOG_FILES, BACKLOG),
+    *(MULTI_ACCEPT, STREAMS, MAX_CONNS, ZONE, LIMIT_CONN, KEEPALIVE, PROXY_HTTP_VERSION),
+    *(BODY_BUFFER, MAX_BODY, REQUEST_BUFFERING, BUFFERING, BUFFER_SIZE, BUFFERS, MAX_TEMP_FILE),
+    KEEPALIVE_REQUESTS,
+    *TIMEOUTS,
+)

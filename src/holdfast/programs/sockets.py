@@ -1,0 +1,117 @@
+"""What sockets cost whichever program opens them: accept queues, ports, who dials whom. No I/O.
+
+An edge is a proxy: it dials once for each request that it passes on.
+"""
+
+from __future__ import annotations
+
+import math
+
+from holdfast.model.limit import Act, Full, Limit, Scope
+from holdfast.model.path import Demand, Hop, Link, Path, Protocol, Spread
+from holdfast.model.values import Value
+from holdfast.programs.rows import counted
+
+EDGES = frozenset({"nginx", "haproxy"})
+
+
+def dialled(hop: Hop, demand: Demand) -> float:
+    """Connections that a hop dials for one request in flight.
+
+    A service is dialled as often as the kinds of request say; behind an edge every request is,
+    and one that no kind names is dialled once.
+    """
+    passed_on = 1.0 if hop.program in EDGES else 0.0
+    return sum((demand.uses(link.to)[0] or passed_on) / link.streams for link in hop.links)
+
+
+def dialler(hop: Hop, path: Path) -> tuple[Hop, Link] | None:
+    """The edge in front of a hop and its link, or None where clients reach the hop themselves."""
+    edges = (other for other in path.hops if other.program in EDGES)
+    return next(
+        ((edge, link) for edge in edges for link in edge.links if link.to == hop.name), None
+    )
+
+
+def arriving(hop: Hop, path: Path, demand: Demand) -> tuple[float, float, Spread]:
+    """What reaches a hop: connections a request, connections an idle client, and their spread.
+
+    Idle clients stay with the edge. Clients themselves are hashed over the hop's sockets.
+    """
+    front = dialler(hop, path)
+    if front is not None:
+        return 1 / front[1].streams, 0.0, front[1].spread
+    return 1 / demand.streams, 1.0, Spread.HASH if hop.processes > 1 else Spread.ONLY
+
+
+def accept_queue(
+    hop: Hop, path: Path, demand: Demand, backlog: Value, full: Full, *, sockets: int | None = None
+) -> Limit | None:
+    """The accept queue of each of the hop's listening sockets; takes a burst.
+
+    Linux calls a queue full when its length is above the backlog, so it takes one more.
+    None where nothing is said of a backlog or of a burst.
+    """
+    if backlog.value is None or not demand.burst:
+        return None
+    cut = path.host(hop.host).get("somaxconn")
+    room = min(backlog.number, cut.number if cut and cut.value is not None else math.inf) + 1
+    taken, _, spread = arriving(hop, path, demand)
+    count = sockets or hop.processes
+    return counted(
+        hop.name,
+        "accept queue",
+        capacity=room,
+        per_request=demand.burst / demand.in_flight * taken,
+        scope=Scope.PROCESS,
+        scopes=count,
+        spread=spread if count > 1 else Spread.ONLY,
+        full=full,
+        enforcer="kernel (min of backlog and somaxconn)",
+        inputs=tuple(v for v in (backlog, cut) if v is not None),
+        formula=f"{demand.burst:,} of {demand.in_flight:,} arrive at once, "
+        f"{room:,.0f} wait on each of {count} sockets",
+    )
+
+
+def ports(hop: Hop, path: Path, demand: Demand, full: Full) -> tuple[Limit, ...]:
+    """Ephemeral ports towards each server that an edge dials over TCP.
+
+    Connections that were closed keep theirs in TIME_WAIT; what that takes of a rate is not here.
+    """
+    host = path.host(hop.host)
+    low, high = host.get("port_low"), host.get("port_high")
+    if low is None or high is None or low.value is None or high.value is None:
+        return ()
+    count = high.number - low.number + 1
+    return tuple(
+        counted(
+            hop.name,
+            f"ports to {link.to}",
+            capacity=count,
+            per_request=(demand.uses(link.to)[0] or 1.0) / link.streams,
+            scopes=path.hop(link.to).processes,
+            spread=link.spread if path.hop(link.to).processes > 1 else Spread.ONLY,
+            full=full,
+            enforcer="kernel (ip_local_port_range)",
+            inputs=(high, low),
+            formula=f"{count:,.0f} ports to each of {path.hop(link.to).processes} servers",
+        )
+        for link in hop.links
+        if link.protocol is not Protocol.UNIX
+    )
+
+
+def last_place(hop: Hop, demand: Demand, free: float, accepting: Full, refused: str) -> Full:
+    """What the next request meets where clients and upstreams take places from one stock.
+
+    `free` places are left for requests, `accepting` is what a client without a place meets, and
+    `refused` what one is told whose upstream has none. That one gets the last place of an odd
+    number; and HTTP/2 clients have theirs already. Which of the two a request of a burst meets
+    is a matter of the order in which the process sees them, so each may be met beside the other.
+    """
+    odd = hop.processes == 1 and free % 2 == 1 and dialled(hop, demand) == 1
+    if demand.streams > 1 or odd:
+        return Full(Act.REFUSES, told=refused, also=(accepting.act,))
+    told = f"{accepting.told}; {refused} where only its upstream has no place"
+    return Full(accepting.act, told=told, also=(Act.REFUSES,))
