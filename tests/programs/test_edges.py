@@ -129,6 +129,17 @@ def test_an_observed_count_of_descriptors_goes_before_a_counted_one() -> None:
     assert limit(edge("nginx", nofile=100, own_descriptors=12), "descriptors").own == 12
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+def test_the_last_place_of_an_odd_number_goes_to_a_client(processes: int) -> None:
+    """Of 100 connections a worker leaves 98, and closes the next client; of 101 it answers 500."""
+    even, odd = (
+        limit(edge("nginx", processes=processes, worker_connections=most), "worker_connections")
+        for most in (100, 101)
+    )
+    assert (even.full.act, even.full.also) == (Act.CLOSES, (Act.REFUSES,))
+    assert (odd.full.act, odd.full.also) == (Act.REFUSES, (Act.CLOSES,))
+
+
 def test_patience_decides_whether_a_request_waits_for_a_server() -> None:
     """A queue that is left before a request ends refuses; without any timeout it waits."""
     waits = limit(edge("haproxy", server_maxconn=10, maxconn=100), "server_maxconn").full

@@ -168,7 +168,9 @@ def _descriptors(hop: Hop, host: Host, demand: Demand, most: Value) -> Limit | N
         scope=Scope.PROCESS,
         scopes=hop.processes,
         spread=_spread(hop),
-        full=last_place(hop, demand, min(hard, maxsock) - own - demand.idle, queues, "503"),
+        full=last_place(
+            hop, demand, min(hard, maxsock) - own - demand.idle / hop.processes, queues, "503"
+        ),
         enforcer="kernel (RLIMIT_NOFILE, which HAProxy sets)",
         inputs=(most,) if told is None or maxsock <= hard else (told,),
         formula=f"{made} less {own:g} of its own, {taken:g} a request, in each of {hop.processes}",

@@ -136,7 +136,7 @@ def _descriptors(hop: Hop, demand: Demand) -> Limit | None:
         full=last_place(
             hop,
             demand,
-            nofile.number - own - demand.idle,
+            nofile.number - own - demand.idle / hop.processes,
             Full(Act.QUEUES, told="waits: accepting pauses for 0.5 s at a time"),
             "500",
         ),

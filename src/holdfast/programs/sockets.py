@@ -105,12 +105,12 @@ def ports(hop: Hop, path: Path, demand: Demand, full: Full) -> tuple[Limit, ...]
 def last_place(hop: Hop, demand: Demand, free: float, accepting: Full, refused: str) -> Full:
     """What the next request meets where clients and upstreams take places from one stock.
 
-    `free` places are left for requests, `accepting` is what a client without a place meets, and
-    `refused` what one is told whose upstream has none. That one gets the last place of an odd
+    `free` places of a process are left for requests, `accepting` is what a client without a place
+    meets, and `refused` what one is told whose upstream has none. That one gets the last place of an odd
     number; and HTTP/2 clients have theirs already. Which of the two a request of a burst meets
     is a matter of the order in which the process sees them, so each may be met beside the other.
     """
-    odd = hop.processes == 1 and free % 2 == 1 and dialled(hop, demand) == 1
+    odd = free % 2 == 1 and dialled(hop, demand) == 1
     if demand.streams > 1 or odd:
         return Full(Act.REFUSES, told=refused, also=(accepting.act,))
     told = f"{accepting.told}; {refused} where only its upstream has no place"
