@@ -106,9 +106,10 @@ def last_place(hop: Hop, demand: Demand, free: float, accepting: Full, refused: 
     """What the next request meets where clients and upstreams take places from one stock.
 
     `free` places of a process are left for requests, `accepting` is what a client without a place
-    meets, and `refused` what one is told whose upstream has none. That one gets the last place of an odd
-    number; and HTTP/2 clients have theirs already. Which of the two a request of a burst meets
-    is a matter of the order in which the process sees them, so each may be met beside the other.
+    meets, and `refused` what one is told whose upstream has none. That one gets the last place of
+    an odd number; and HTTP/2 clients have theirs already. Which of the two a request of a burst
+    meets is a matter of the order in which the process sees them, so each may be met beside the
+    other.
     """
     odd = free % 2 == 1 and dialled(hop, demand) == 1
     if demand.streams > 1 or odd:
