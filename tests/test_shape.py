@@ -35,7 +35,7 @@ ARROWS = {
     "writers": ("model",),
     "observe": ("model",),
     "worker": ("wire",),
-    "stack": ("wire", "policy", "model"),
+    "stack": ("wire", "policy", "model", "writers"),
     "load": ("model.units", "model.errors"),
     "proof": ("__init__", "load", "wire", "model", "observe"),
     "kit": ("wire", "model.units"),

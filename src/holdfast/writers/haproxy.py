@@ -1,0 +1,104 @@
+"""A sized edge as HAProxy's whole configuration: {file name: text}. Deterministic; no I/O.
+
+One file a process, alike but for the sockets: each process counts `maxconn` for itself.
+"""
+
+from __future__ import annotations
+
+from holdfast.model.path import Hop
+from holdfast.writers.site import Balance, Site, explained, idle_s, plain, value_of
+
+BACKEND = "app"
+_BALANCE: dict[Balance, str] = {
+    "least": "leastconn",
+    "round_robin": "roundrobin",
+    "hash": "source",
+    "random_two": "random(2)",
+}
+_TIMEOUTS = (
+    *("timeout_connect", "timeout_client", "timeout_server", "timeout_queue"),
+    *("timeout_http_request", "timeout_http_keep_alive"),
+)
+_SECONDS = {*_TIMEOUTS, "hard_stop_after"}
+
+
+def file(process: int) -> str:
+    """Name of the file of one process."""
+    return f"haproxy-{process}.cfg"
+
+
+def admin(process: int) -> str:
+    """Name of one process's socket of the runtime API, in the edge's folder."""
+    return f"haproxy-{process}.sock"
+
+
+def server(slot: int) -> str:
+    """A slot's server as the runtime API names it."""
+    return f"{BACKEND}/slot-{slot}"
+
+
+def render(hop: Hop, site: Site) -> dict[str, str]:
+    """The configuration of each of a sized `haproxy` hop's processes at `site`.
+
+    `site.listen` has one socket a process, or one that all share by SO_REUSEPORT. Raises KeyError
+    for a missing value.
+    """
+    return {file(index): _text(hop, site, index) for index in range(hop.processes)}
+
+
+def _text(hop: Hop, site: Site, process: int) -> str:
+    where = site.listen[process % len(site.listen)]
+    backlog = value_of(hop, "listen_backlog")
+    lines = [
+        f"# HAProxy for holdfast: process {process} of {hop.processes}, {len(site.slots)} slots.",
+        f"# Start it as: haproxy -db -f {site.folder}/{file(process)}",
+        "global",
+        *_set(hop, "maxconn"),
+        *_set(hop, "ulimit_n"),
+        *_set(hop, "nbthread"),
+        "    # kept connections to workers count against these parts of maxsock, and at 20 and",
+        "    # 25 % (the defaults) none would be kept just when there are many",
+        "    tune.pool-low-fd-ratio 99",
+        "    tune.pool-high-fd-ratio 100",
+        *_set(hop, "hard_stop_after"),
+        f"    stats socket unix@{site.folder}/{admin(process)} mode 600 level admin",
+        "",
+        "defaults",
+        "    mode http",
+        "    option dontlognull",
+        *(line for name in _TIMEOUTS for line in _set(hop, name)),
+        "",
+        "frontend in",
+        *explained(backlog.why, f"bind {where} backlog {plain(backlog)}"),
+        *_set(hop, "maxconn"),
+        "    # overwritten, not added to: what a client claims of itself goes no further",
+        "    http-request set-header X-Forwarded-For %[src]",
+        "    http-request set-header X-Forwarded-Proto http",
+        f"    default_backend {BACKEND}",
+        "",
+        *_backend(hop, site),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _set(hop: Hop, setting: str) -> list[str]:
+    value = value_of(hop, setting)
+    words = setting.replace("_", "-").replace("timeout-", "timeout ", 1)
+    unit = "s" if setting in _SECONDS else ""
+    return explained(value.why, f"{words} {plain(value)}{unit}")
+
+
+def _backend(hop: Hop, site: Site) -> list[str]:
+    cap, idle = value_of(hop, "server_maxconn"), idle_s(hop)
+    each = f"maxconn {plain(cap)} pool-purge-delay {plain(idle)}s"
+    return [
+        f"backend {BACKEND}",
+        f"    balance {_BALANCE[site.balance]}",
+        "    http-reuse always",
+        "    option redispatch",
+        *explained(f"{cap.why}; {idle.why}", f"default-server {each}"),
+        *(f"    server slot-{index} unix@{slot}" for index, slot in enumerate(site.slots)),
+        *(f"    server spare-{index} unix@{slot} backup" for index, slot in enumerate(site.spare)),
+        "    # asked in the instant in which all others are told to let go idle connections",
+        f"    server last unix@{site.slots[0]} backup",
+    ]

@@ -1,0 +1,105 @@
+"""A sized edge as nginx's whole configuration: {file name: text}. Deterministic; no I/O.
+
+Writes nothing outside its own folder: no log, no pid, no temporary file in /var or /run.
+"""
+
+from __future__ import annotations
+
+from holdfast.model.path import Hop
+from holdfast.writers.site import Balance, Site, explained, idle_s, plain, value_of
+
+FILE = "nginx.conf"
+PROBE = "nginx.sock"
+"""The socket, in the edge's folder, on which nginx itself answers 204."""
+_BALANCE: dict[Balance, str] = {
+    "least": "least_conn;",
+    "round_robin": "",
+    "hash": "hash $binary_remote_addr consistent;",
+    "random_two": "random two least_conn;",
+}
+_TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+
+
+def render(hop: Hop, site: Site) -> dict[str, str]:
+    """The configuration of a sized `nginx` hop at `site`; raises KeyError for a missing value."""
+    lines = [
+        f"# nginx for holdfast: {hop.processes} workers before {len(site.slots)} slots.",
+        f"# Start it as: nginx -p . -c {site.folder}/{FILE} -e stderr",
+        "daemon off;",
+        f"pid {site.folder}/nginx.pid;",
+        "error_log stderr crit;",
+        *_set(hop, "worker_processes", indent=""),
+        *_set(hop, "worker_rlimit_nofile", indent=""),
+        "",
+        "events {",
+        *_set(hop, "worker_connections"),
+        "}",
+        "",
+        "http {",
+        "    access_log off;",
+        "    server_tokens off;",
+        *(f"    {kind}_temp_path {site.folder}/{kind};" for kind in _TEMPORARY),
+        *_set(hop, "keepalive_timeout"),
+        *_set(hop, "client_body_buffer_size"),
+        "",
+        *_upstream(hop, site),
+        "",
+        *_server(hop, site),
+        "",
+        "    # Who started nginx asks here whether it answers.",
+        f"    server {{ listen unix:{site.folder}/{PROBE}; return 204; }}",
+        "}",
+    ]
+    return {FILE: "\n".join(lines) + "\n"}
+
+
+def _set(hop: Hop, setting: str, indent: str = "    ") -> list[str]:
+    value = value_of(hop, setting)
+    return explained(value.why, f"{setting} {plain(value)};", indent)
+
+
+def _upstream(hop: Hop, site: Site) -> list[str]:
+    keepalive, idle = value_of(hop, "keepalive"), idle_s(hop)
+    balance = _BALANCE[site.balance]
+    inner = "        "
+    return [
+        "    upstream app {",
+        *explained("one count of connections for all workers of nginx", "zone app 512k;", inner),
+        *([f"{inner}{balance}"] if balance else []),
+        "        # max_fails 0: a slot's worker always runs, and a full queue must not cascade",
+        *(f"{inner}server unix:{slot} max_fails=0;" for slot in site.slots),
+        *(
+            f"{inner}server unix:{slot} backup max_fails=1 fail_timeout=1s;"
+            for slot in site.spare
+            if site.balance in {"least", "round_robin"}
+        ),
+        *explained(keepalive.why, f"keepalive {plain(keepalive)};", inner),
+        *explained(idle.why, f"keepalive_timeout {plain(idle)}s;", inner),
+        "    }",
+    ]
+
+
+def _server(hop: Hop, site: Site) -> list[str]:
+    backlog = value_of(hop, "listen_backlog")
+    inner = "        "
+    listens = [f"listen {where} reuseport backlog={plain(backlog)};" for where in site.listen]
+    settings = ("proxy_connect_timeout", "proxy_read_timeout", "proxy_request_buffering")
+    return [
+        "    server {",
+        *explained(f"a socket each worker of nginx; {backlog.why}", listens[0], inner),
+        *(f"{inner}{line}" for line in listens[1:]),
+        "        location / {",
+        "            proxy_pass http://app;",
+        "            # HTTP/1.1 without `Connection: close`: what makes upstream keepalive work",
+        "            proxy_http_version 1.1;",
+        '            proxy_set_header Connection "";',
+        "            proxy_set_header Host $http_host;",
+        "            # overwritten, not added to: what a client claims of itself goes no further",
+        "            proxy_set_header X-Forwarded-For $remote_addr;",
+        "            proxy_set_header X-Forwarded-Proto $scheme;",
+        "            # answers stay in memory: a file would be one descriptor more a request",
+        "            proxy_max_temp_file_size 0;",
+        *(line for name in settings for line in _set(hop, name, " " * 12)),
+        "        }",
+        "    }",
+    ]

@@ -1,0 +1,55 @@
+"""Where an edge stands: what it listens on, which slots it names, how it spreads. No values."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Literal
+
+import msgspec
+
+from holdfast.model.path import Hop
+from holdfast.model.values import Value
+
+Balance = Literal["least", "round_robin", "hash", "random_two"]
+"""Least connections; in turn; by the client's address; the better of two drawn by lot."""
+
+WIDTH = 96
+
+
+class Site(msgspec.Struct, frozen=True):
+    """What an edge's files name besides its values.
+
+    `listen` has the address of each listening socket as the program writes it, `slots` and `spare`
+    the paths of the workers' sockets (spare ones are asked when no other answers), `folder` where
+    the edge may write. Relative paths mean the folder that it is started in.
+    """
+
+    listen: tuple[str, ...]
+    slots: tuple[str, ...]
+    spare: tuple[str, ...] = ()
+    folder: str = "edge"
+    balance: Balance = "least"
+
+
+def value_of(hop: Hop, setting: str) -> Value:
+    """The hop's value of a setting; raises KeyError where the sizing gave none."""
+    found = hop.get(setting)
+    if found is None:
+        raise KeyError(f"{hop.program} hop `{hop.name}` has no {setting}")
+    return found
+
+
+def idle_s(hop: Hop) -> Value:
+    """How long the edge keeps an idle connection to a worker: its link's dialler gives up first."""
+    return hop.links[0].dialler_idle_s
+
+
+def plain(value: Value) -> str:
+    """The value as both programs write it: whole numbers without a fraction."""
+    return f"{value.value:g}" if isinstance(value.value, float) else str(value.value)
+
+
+def explained(why: str, line: str, indent: str = "    ") -> list[str]:
+    """The line below its reason, as comments of as many lines as it takes."""
+    comments = textwrap.wrap(why, WIDTH - len(indent) - 2)
+    return [*(f"{indent}# {text}" for text in comments), f"{indent}{line}"]
