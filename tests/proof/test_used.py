@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
-from pathlib import Path
+from pathlib import Path as FilePath
 
 import pytest
 
 from holdfast.model.holding import UNLIMITED
 from holdfast.model.limit import Holds
-from holdfast.model.path import Demand, Hop, Kind
+from holdfast.model.path import Demand, Hop, Kind, Path
 from holdfast.model.values import derived
 from holdfast.programs import uvicorn
 from holdfast.proof.planned import planned_path, with_used
@@ -37,7 +37,7 @@ def test_descriptors_are_counted_as_they_are_opened() -> None:
 
 def test_a_process_that_is_gone_has_no_count() -> None:
     """A pid that nobody has is left out, and so is a hop without a process."""
-    nobody = int(Path("/proc/sys/kernel/pid_max").read_text()) + 1
+    nobody = int(FilePath("/proc/sys/kernel/pid_max").read_text()) + 1
     assert open_descriptors(nobody, may_list=True) is None
     found = read_counts({"workers": [nobody], "upstream": []}, {}, is_last=True)
     assert {hop for hop, _ in found} <= {"kernel"}
@@ -84,7 +84,7 @@ def test_a_plan_keeps_each_limit_beside_what_was_used(
     """A limit has its unit and holds; unlimited is None, and so is what nobody measured."""
     demand = Demand(1000, (Kind("one", 1.0, 2.0, ()),))
     hop = Hop("workers", "uvicorn", "1", "here", 1, (derived("nofile", nofile, "told"),))
-    (limit,) = uvicorn.limits(hop, None, demand)  # type: ignore[arg-type]
+    (limit,) = uvicorn.limits(hop, Path((), (hop,)), demand)
     most = UNLIMITED if nofile is None else 1100
     plan = planned_path(demand, [(limit, Holds(most, most, most))], {"workers": 10.5})
     sure = None if nofile is None else 1100

@@ -23,13 +23,17 @@ NGINX_ONSET = 15 / 16
 """nginx closes what has not asked yet once 1/16 of `worker_connections` is free."""
 NGINX_LISTENERS = 2
 """One port and one probe socket; each worker's channel to its master is one connection more."""
-NGINX_OWN = 10
-"""Descriptors of a worker besides connections and one listener and channel a process: the three
-standard ones, epoll, two eventfds, the probe's listener, three to spare."""
-HAPROXY_OWN = 40
-"""Descriptors of a process besides two a connection: listeners, epoll and pipes of threads, the
-runtime API. HAProxy 2.6 counts 25 with one thread (`show info`: Maxsock less 2 Maxconn)."""
+NGINX_OWN = 6
+"""Descriptors of a worker besides connections, and besides its listeners and one channel for each
+worker: the standard ones and the error log (4), epoll and an event."""
+HAPROXY_OWN = 22
+"""What HAProxy adds to 2 maxconn to make maxsock, besides three a thread: 10 of its own, a listener
+on the port, one of the runtime API and 10 clients of that (`compute_ideal_maxsock`)."""
+A_THREAD = 3
+MOST_THREADS = 64
+"""HAProxy's own limit of a process (MAX_THREADS)."""
 UPSTREAM_IDLE_S = 5.0
+POOL = "a part of maxsock, in per cent: with many in flight more is taken"
 PATIENCE_S = 10.0
 """HAProxy ends itself so much later than whoever stops it would have."""
 CAP_SLACK = 1.05
@@ -61,11 +65,12 @@ def size_edge(demand: Demand, host: Host, layout: EdgeLayout) -> Hop:
     if count is None:
         raise _impossible(demand, host, layout)
     if layout.program == "nginx":
-        values = _nginx(demand, layout, count)
+        values = _nginx(demand, host, layout, count)
     else:
         values = _haproxy(demand, host, layout, count)
     idle = min(UPSTREAM_IDLE_S, layout.keep_alive_s / 2)
     why = "idle connections end at the edge, long before the worker ends them, and so soon that a"
+    spare = derived("upstream_keepalive_timeout_s", idle, f"{why} replaced worker need not wait")
     link = Link(
         "workers",
         Protocol.UNIX,
@@ -74,6 +79,7 @@ def size_edge(demand: Demand, host: Host, layout: EdgeLayout) -> Hop:
         assumed("dialler_idle_s", idle, f"{why} replaced worker need not wait"),
         derived("listener_idle_s", layout.keep_alive_s, "longer than the edge's"),
     )
+    values += (spare,) if layout.program == "nginx" else ()
     return Hop("edge", layout.program, layout.version, host.name, count, values, (link,))
 
 
@@ -86,10 +92,10 @@ def _processes(demand: Demand, host: Host, layout: EdgeLayout) -> int | None:
     taken = demand.in_flight * (1 + 1 / demand.streams)
     least = 1 if math.isinf(files) else max(1, math.ceil(taken / files))  # an even spread's
     for count in range(least, MOST_PROCESSES + 1):
-        own = _own(layout, count)
+        own = _own(host, layout, count)
         if own >= files:
             return None
-        if _nofile(demand, layout, count) <= files and _burst(demand, count) <= queue:
+        if _nofile(demand, host, layout, count) <= files and _burst(demand, count) <= queue:
             cores = min(math.floor(host.cores) or 1, demand.in_flight)
             return max(count, cores) if layout.program == "nginx" else count
     return None
@@ -115,23 +121,28 @@ def _maxconn(demand: Demand, count: int) -> int:
     return math.ceil(requests * (1 + 1 / demand.streams) / 2) + idle
 
 
-def _own(layout: EdgeLayout, count: int) -> int:
-    return NGINX_OWN + 2 * count if layout.program == "nginx" else HAPROXY_OWN
+def _threads(host: Host, count: int) -> int:
+    return max(1, min(MOST_THREADS, math.floor(host.cores) // count))
 
 
-def _nofile(demand: Demand, layout: EdgeLayout, count: int) -> int:
-    own = _own(layout, count)
+def _own(host: Host, layout: EdgeLayout, count: int) -> int:
+    if layout.program == "nginx":
+        return NGINX_OWN + count * (1 + NGINX_LISTENERS)
+    return HAPROXY_OWN + A_THREAD * _threads(host, count)
+
+
+def _nofile(demand: Demand, host: Host, layout: EdgeLayout, count: int) -> int:
+    own = _own(host, layout, count)
     if layout.program == "nginx":
         return _connections(demand, count) + own
     return 2 * _maxconn(demand, count) + own
 
 
-def _nginx(demand: Demand, layout: EdgeLayout, count: int) -> tuple[Value, ...]:
+def _nginx(demand: Demand, host: Host, layout: EdgeLayout, count: int) -> tuple[Value, ...]:
     requests, idle = _each(demand, count)
-    connections, own = _connections(demand, count), _own(layout, count)
+    connections, own = _connections(demand, count), _own(host, layout, count)
     a_second = min(requests, math.ceil(demand.rate / count))
     taken = 1 + 1 / demand.streams
-    buffering = "on" if layout.request_buffering else "off"
     return (
         derived("worker_processes", count, "a core each, or as many as their descriptors ask for"),
         derived(
@@ -151,21 +162,32 @@ def _nginx(demand: Demand, layout: EdgeLayout, count: int) -> tuple[Value, ...]:
             a_second,
             f"answers of a second in one process: {demand.rate:,.0f}/s / {count}",
         ),
-        derived("keepalive_timeout", layout.keep_alive_s, "how long an idle client may stay"),
-        assumed("client_body_buffer_size", "16k", "nginx's default; a larger body is a file"),
-        assumed("proxy_connect_timeout", 5, "a unix socket answers at once or not at all"),
-        derived("proxy_read_timeout", *_longest(layout)),
-        assumed("proxy_request_buffering", buffering, "on: a slow client costs no worker"),
+        derived("keepalive_timeout_s", layout.keep_alive_s, "how long an idle client may stay"),
+        assumed("client_body_buffer_size", 16_384, "nginx's default; a larger body is a file"),
+        assumed("proxy_connect_timeout_s", 5, "a unix socket answers at once or not at all"),
+        derived("proxy_read_timeout_s", *_longest(layout)),
+        assumed(
+            "proxy_request_buffering", layout.request_buffering, "on: a slow client costs no worker"
+        ),
+        assumed(
+            "proxy_max_temp_file_size",
+            0,
+            "answers stay in memory: a file would be one descriptor more a request",
+        ),
+        derived("listeners", NGINX_LISTENERS, "the port, and the probe's socket"),
+        assumed("reuseport", True, "a socket a worker: the kernel hashes, and none is left out"),
+        assumed("log_files", 0, "no access log"),
+        assumed("zone", True, "one count of connections for all workers of nginx"),
     )
 
 
 def _haproxy(demand: Demand, host: Host, layout: EdgeLayout, count: int) -> tuple[Value, ...]:
     requests, idle = _each(demand, count)
     maxconn = _maxconn(demand, count)
-    threads = max(1, math.floor(host.cores) // count)
+    threads, own = _threads(host, count), _own(host, layout, count)
     share = math.ceil(requests / layout.workers)
     cap = math.ceil(share * CAP_SLACK) + 1
-    needed = 2 * maxconn + HAPROXY_OWN
+    needed = 2 * maxconn + own
     longest = _longest(layout)
     return (
         derived(
@@ -174,7 +196,7 @@ def _haproxy(demand: Demand, host: Host, layout: EdgeLayout, count: int) -> tupl
             f"{requests:,} requests on the fullest of {count} + {idle:,} idle clients; it fixes "
             f"maxsock, 2 x {maxconn:,} + own",
         ),
-        derived("ulimit_n", needed, f"2 x {maxconn:,} + {HAPROXY_OWN} of its own"),
+        derived("ulimit_n", needed, f"maxsock: 2 x {maxconn:,} + {own} of its own"),
         derived("nbthread", threads, f"{host.cores:g} cores / {count} processes"),
         derived(
             "server_maxconn",
@@ -183,17 +205,25 @@ def _haproxy(demand: Demand, host: Host, layout: EdgeLayout, count: int) -> tupl
             "counts for itself",
         ),
         _backlog(demand, count),
+        *(
+            assumed(f"tune_pool_{end}_fd_ratio", share, f"{POOL}, and none would be kept at {was}")
+            for end, share, was in (("low", 99, 20), ("high", 100, 25))
+        ),
+        derived("listeners", 1, "a socket of the port each process"),
+        derived("stats_sockets", 1, "the runtime API"),
         derived(
-            "hard_stop_after",
+            "hard_stop_after_s",
             layout.grace_s + PATIENCE_S,
             f"after the {layout.grace_s:g} s that requests in flight are given to finish",
         ),
-        assumed("timeout_connect", 5, "a unix socket answers at once or not at all"),
-        derived("timeout_client", *longest),
-        derived("timeout_server", *longest),
-        derived("timeout_queue", *longest),
-        assumed("timeout_http_request", 10, "a client that sends a byte a second is cut"),
-        derived("timeout_http_keep_alive", layout.keep_alive_s, "how long an idle client may stay"),
+        assumed("timeout_connect_s", 5, "a unix socket answers at once or not at all"),
+        derived("timeout_client_s", *longest),
+        derived("timeout_server_s", *longest),
+        derived("timeout_queue_s", *longest),
+        assumed("timeout_http_request_s", 10, "a client that sends a byte a second is cut"),
+        derived(
+            "timeout_http_keep_alive_s", layout.keep_alive_s, "how long an idle client may stay"
+        ),
     )
 
 
@@ -213,7 +243,7 @@ def _burst(demand: Demand, count: int) -> int:
 def _backlog(demand: Demand, count: int) -> Value:
     """Room in one listening socket for the burst; the kernel cuts it to somaxconn."""
     why = f"{demand.burst:,} arrive within {demand.burst_s:g} s; on the fullest of {count}"
-    return derived("listen_backlog", _burst(demand, count), why)
+    return derived("backlog", _burst(demand, count), why)
 
 
 def _number(host: Host, setting: str) -> float:
@@ -231,7 +261,7 @@ def _impossible(demand: Demand, host: Host, layout: EdgeLayout) -> Impossible:
 
     fits = bisect.bisect_left(range(1, demand.in_flight), True, key=too_many)
     files = _number(host, "nofile_hard")
-    needed = min(_nofile(demand, layout, count) for count in (1, 16, 256, MOST_PROCESSES))
+    needed = min(_nofile(demand, host, layout, count) for count in (1, 16, 256, MOST_PROCESSES))
     return Impossible(
         f"{files:,.0f} descriptors a process are too few for {demand.in_flight:,} in flight "
         f"behind {layout.program}, in any number of processes",

@@ -16,10 +16,10 @@ _BALANCE: dict[Balance, str] = {
     "random_two": "random(2)",
 }
 _TIMEOUTS = (
-    *("timeout_connect", "timeout_client", "timeout_server", "timeout_queue"),
-    *("timeout_http_request", "timeout_http_keep_alive"),
+    *("timeout_connect_s", "timeout_client_s", "timeout_server_s", "timeout_queue_s"),
+    *("timeout_http_request_s", "timeout_http_keep_alive_s"),
 )
-_SECONDS = {*_TIMEOUTS, "hard_stop_after"}
+_POOL = ("tune_pool_low_fd_ratio", "tune_pool_high_fd_ratio")
 
 
 def file(process: int) -> str:
@@ -48,7 +48,7 @@ def render(hop: Hop, site: Site) -> dict[str, str]:
 
 def _text(hop: Hop, site: Site, process: int) -> str:
     where = site.listen[process % len(site.listen)]
-    backlog = value_of(hop, "listen_backlog")
+    backlog = value_of(hop, "backlog")
     lines = [
         f"# HAProxy for holdfast: process {process} of {hop.processes}, {len(site.slots)} slots.",
         f"# Start it as: haproxy -db -f {site.folder}/{file(process)}",
@@ -56,11 +56,8 @@ def _text(hop: Hop, site: Site, process: int) -> str:
         *_set(hop, "maxconn"),
         *_set(hop, "ulimit_n"),
         *_set(hop, "nbthread"),
-        "    # kept connections to workers count against these parts of maxsock, and at 20 and",
-        "    # 25 % (the defaults) none would be kept just when there are many",
-        "    tune.pool-low-fd-ratio 99",
-        "    tune.pool-high-fd-ratio 100",
-        *_set(hop, "hard_stop_after"),
+        *(line for name in _POOL for line in _set(hop, name)),
+        *_set(hop, "hard_stop_after_s"),
         f"    stats socket unix@{site.folder}/{admin(process)} mode 600 level admin",
         "",
         "defaults",
@@ -83,8 +80,10 @@ def _text(hop: Hop, site: Site, process: int) -> str:
 
 def _set(hop: Hop, setting: str) -> list[str]:
     value = value_of(hop, setting)
-    words = setting.replace("_", "-").replace("timeout-", "timeout ", 1)
-    unit = "s" if setting in _SECONDS else ""
+    words = setting.removesuffix("_s").replace("_", "-")
+    for section, end in (("timeout", " "), ("tune", ".")):
+        words = words.replace(f"{section}-", f"{section}{end}", 1)
+    unit = "s" if setting.endswith("_s") else ""
     return explained(value.why, f"{words} {plain(value)}{unit}")
 
 

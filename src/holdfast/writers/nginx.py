@@ -39,7 +39,7 @@ def render(hop: Hop, site: Site) -> dict[str, str]:
         "    access_log off;",
         "    server_tokens off;",
         *(f"    {kind}_temp_path {site.folder}/{kind};" for kind in _TEMPORARY),
-        *_set(hop, "keepalive_timeout"),
+        *_set(hop, "keepalive_timeout_s"),
         *_set(hop, "client_body_buffer_size"),
         "",
         *_upstream(hop, site),
@@ -55,16 +55,18 @@ def render(hop: Hop, site: Site) -> dict[str, str]:
 
 def _set(hop: Hop, setting: str, indent: str = "    ") -> list[str]:
     value = value_of(hop, setting)
-    return explained(value.why, f"{setting} {plain(value)};", indent)
+    directive = setting.removesuffix("_s")
+    unit = "s" if directive != setting else ""
+    return explained(value.why, f"{directive} {plain(value)}{unit};", indent)
 
 
 def _upstream(hop: Hop, site: Site) -> list[str]:
-    keepalive, idle = value_of(hop, "keepalive"), idle_s(hop)
+    keepalive, idle, zone = value_of(hop, "keepalive"), idle_s(hop), value_of(hop, "zone")
     balance = _BALANCE[site.balance]
     inner = "        "
     return [
         "    upstream app {",
-        *explained("one count of connections for all workers of nginx", "zone app 512k;", inner),
+        *(explained(zone.why, "zone app 512k;", inner) if zone.value else []),
         *([f"{inner}{balance}"] if balance else []),
         "        # max_fails 0: a slot's worker always runs, and a full queue must not cascade",
         *(f"{inner}server unix:{slot} max_fails=0;" for slot in site.slots),
@@ -80,13 +82,18 @@ def _upstream(hop: Hop, site: Site) -> list[str]:
 
 
 def _server(hop: Hop, site: Site) -> list[str]:
-    backlog = value_of(hop, "listen_backlog")
+    backlog = value_of(hop, "backlog")
     inner = "        "
-    listens = [f"listen {where} reuseport backlog={plain(backlog)};" for where in site.listen]
-    settings = ("proxy_connect_timeout", "proxy_read_timeout", "proxy_request_buffering")
+    share = value_of(hop, "reuseport")
+    reuse = "reuseport " if share.value else ""
+    listens = [f"listen {where} {reuse}backlog={plain(backlog)};" for where in site.listen]
+    settings = (
+        *("proxy_connect_timeout_s", "proxy_read_timeout_s"),
+        *("proxy_request_buffering", "proxy_max_temp_file_size"),
+    )
     return [
         "    server {",
-        *explained(f"a socket each worker of nginx; {backlog.why}", listens[0], inner),
+        *explained(f"{share.why}; {backlog.why}", listens[0], inner),
         *(f"{inner}{line}" for line in listens[1:]),
         "        location / {",
         "            proxy_pass http://app;",
@@ -97,8 +104,6 @@ def _server(hop: Hop, site: Site) -> list[str]:
         "            # overwritten, not added to: what a client claims of itself goes no further",
         "            proxy_set_header X-Forwarded-For $remote_addr;",
         "            proxy_set_header X-Forwarded-Proto $scheme;",
-        "            # answers stay in memory: a file would be one descriptor more a request",
-        "            proxy_max_temp_file_size 0;",
         *(line for name in settings for line in _set(hop, name, " " * 12)),
         "        }",
         "    }",

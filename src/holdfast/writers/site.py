@@ -45,7 +45,9 @@ def idle_s(hop: Hop) -> Value:
 
 
 def plain(value: Value) -> str:
-    """The value as both programs write it: whole numbers without a fraction."""
+    """The value as both programs write it: whole numbers without a fraction, `on` and `off`."""
+    if isinstance(value.value, bool):
+        return "on" if value.value else "off"
     return f"{value.value:g}" if isinstance(value.value, float) else str(value.value)
 
 

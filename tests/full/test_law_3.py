@@ -31,7 +31,7 @@ EXCESS = 12
 """Requests past the wall, one after the other; none of them may be let in."""
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.full,
     pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}"),
 ]
 

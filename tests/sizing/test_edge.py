@@ -1,0 +1,107 @@
+"""The arithmetic of an edge: what each process needs, how many there are, what is Impossible."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.model.chance import fullest
+from holdfast.model.errors import Impossible
+from holdfast.model.path import Demand, Hop, Kind
+from holdfast.sizing.edge import EdgeLayout, Program, size_edge
+from tests.edges import demand, host
+
+SIZES = st.integers(1, 200_000)
+FILES = st.sampled_from((4_096, 20_000, 1_048_576))
+
+
+def number(hop: Hop, setting: str) -> int:
+    value = hop.get(setting)
+    assert value is not None
+    return int(value.number)
+
+
+def sized(program: Program, n: int, nofile: int = 20_000, **fields: float) -> Hop:
+    wanted = Demand(n, (Kind("k", 1.0, 20.0),), **fields)  # type: ignore[arg-type]
+    return size_edge(wanted, host(nofile), EdgeLayout(program, "", 8))
+
+
+@given(SIZES, FILES)
+def test_nginx_stays_below_its_onset(in_flight: int, nofile: int) -> None:
+    """The fullest worker's connections are at most 15/16 of what is left, and barely so."""
+    hop = sized("nginx", in_flight, nofile)
+    each = fullest(in_flight, hop.processes, 1e-9) if hop.processes > 1 else in_flight + 1
+    free = number(hop, "worker_connections") - 3
+    assert 2 * each <= free * 15 / 16 + 1e-6 < 2 * each + 2
+    assert number(hop, "worker_connections") < number(hop, "worker_rlimit_nofile") <= nofile
+
+
+@given(SIZES, FILES)
+def test_haproxys_sockets_fit_its_descriptors(in_flight: int, nofile: int) -> None:
+    """maxsock = 2 maxconn + own fits, and all processes together hold what is asked for."""
+    hop = sized("haproxy", in_flight, nofile)
+    maxconn = number(hop, "maxconn")
+    assert 2 * maxconn < number(hop, "ulimit_n") <= nofile
+    assert maxconn * hop.processes >= in_flight
+    assert number(hop, "server_maxconn") * 8 >= maxconn
+
+
+@pytest.mark.parametrize("program", ["nginx", "haproxy"])
+def test_one_process_fewer_would_not_fit(program: Program) -> None:
+    """50,000 in flight where 20,000 descriptors are allowed take the fewest processes that do."""
+    hop = sized(program, 50_000)
+    fewer = hop.processes - 1
+    assert 2 * fullest(50_000, fewer, 1e-9) * (16 / 15 if program == "nginx" else 1) > 19_900
+
+
+def test_idle_clients_have_their_places() -> None:
+    """A hundred idle clients are a hundred connections more in nginx, and in HAProxy."""
+    for program, setting in (("nginx", "worker_connections"), ("haproxy", "maxconn")):
+        few, many = (sized(program, 400, 1_048_576, idle=idle) for idle in (0, 2_000))
+        more = number(many, setting) - number(few, setting)
+        assert more == (fullest(2_000, 2, 1e-9) if program == "nginx" else 2_000)
+
+
+def test_streams_share_a_clients_connection() -> None:
+    """With 10 requests a client connection, one request takes 1.1 connections instead of 2."""
+    one, ten = (sized("nginx", 1_000, streams=streams) for streams in (1.0, 10.0))
+    ratio = number(ten, "worker_connections") / number(one, "worker_connections")
+    assert ratio == pytest.approx(0.55, abs=0.01)
+
+
+def test_the_edge_gives_up_an_idle_connection_first() -> None:
+    """The dialler's idle timeout is shorter than the listener's, however short that is."""
+    for keep_alive_s in (75.0, 2.0):
+        layout = EdgeLayout("nginx", "", 8, keep_alive_s=keep_alive_s)
+        (link,) = size_edge(demand(), host(), layout).links
+        assert link.dialler_idle_s.number < link.listener_idle_s.number == keep_alive_s
+
+
+@pytest.mark.parametrize("program", ["nginx", "haproxy"])
+def test_a_burst_takes_as_many_sockets_as_the_kernel_asks_for(program: Program) -> None:
+    """Where somaxconn lets 128 wait, the fullest of the listening sockets has no more to hold."""
+    hop = size_edge(demand(2_000), host(somaxconn=128), EdgeLayout(program, "", 8))
+    assert number(hop, "backlog") <= 128
+    assert fullest(2_000, hop.processes - 1, 1e-9) > 128
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("program", ["nginx", "haproxy"])
+def test_an_impossible_edge_offers_what_fits(program: Program) -> None:
+    """Law 1: the number that is offered can be sized, and one more cannot."""
+    with pytest.raises(Impossible, match="descriptors") as caught:
+        sized(program, 200_000, 64)
+    fits = caught.value.fits
+    assert 0 < fits < 200_000
+    assert sized(program, fits, 64).processes > 0
+    with pytest.raises(Impossible):
+        sized(program, fits + 1, 64)
+
+
+def test_too_few_descriptors_for_a_single_request() -> None:
+    """A process that has none left for a request is no edge, and nothing fits."""
+    with pytest.raises(Impossible) as caught:
+        sized("haproxy", 100, 26)
+    assert (caught.value.resource, caught.value.fits) == ("descriptors", 0)
+    assert caught.value.missing > 0
