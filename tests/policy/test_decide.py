@@ -65,6 +65,26 @@ def test_a_first_start_that_fails_is_given_up() -> None:
     assert "slot 1" in action.reason
 
 
+def test_a_former_worker_is_let_be_until_it_drains_too_long() -> None:
+    """While its successor starts it serves on; told to drain, it has the grace time."""
+    slots = (Slot(0, State.STARTING, 2, since_s=5.0), Slot(1, State.READY, 1))
+    serving = Slot(0, State.READY, 1)
+    assert decide(WANTED, Seen(slots, True, (serving,)), 9.0) == ()
+    draining = after(serving, Happening.STOP, 6.0)
+    overdue_s = 6.0 + WANTED.grace_s + LAST_CALL_S
+    ready = (Slot(0, State.READY, 2), Slot(1, State.READY, 1))
+    assert decide(WANTED, Seen(ready, True, (draining,)), overdue_s - 0.1) == ()
+    assert next_s(WANTED, Seen(ready, True, (draining,)), 7.0) == overdue_s
+    assert decide(WANTED, Seen(ready, True, (draining,)), overdue_s) == (Kill(0, 1),)
+    assert decide(WANTED, Seen(ready, True, (killed(draining),)), overdue_s) == ()
+
+
+def test_a_stop_drains_both_generations() -> None:
+    """Where a slot is being replaced, a stop lets both of its workers finish."""
+    now = Seen((Slot(0, State.STARTING, 2),), True, (Slot(0, State.READY, 1),))
+    assert decide(NOTHING, now, 1.0) == (Stop(0), Stop(0, 1))
+
+
 def test_a_later_start_that_fails_is_tried_again() -> None:
     """Once the stack has served, a worker that dies while it starts is replaced."""
     slots = seen(Slot(0, State.READY, 1), Slot(1, State.BACKOFF, 2, failures=1, due_s=1.0))

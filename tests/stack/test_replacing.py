@@ -82,3 +82,49 @@ def test_a_worker_that_is_told_to_stop_finishes_and_is_replaced() -> None:
         wait_until(lambda: stack.workers()[0].state == "ready")
         with crowd(stack.port, 20) as later:
             assert answered(later) == 20
+
+
+def test_a_worker_is_replaced_on_request_without_a_gap() -> None:
+    """Asked for, a second worker serves before the first one drains; 200 held are answered."""
+    with running(slots=1) as stack, crowd(stack.port, 200) as clients:
+        wait_for_in_flight(stack, 200)
+        log = Log(stack)
+        stack.replace(0)
+        (draining,) = log.wait_for("draining")
+        assert [event.generation for event in log.of("ready")] == [1, 2]
+        assert draining.generation == 1
+        with crowd(stack.port, 20) as later:
+            assert answered(later) == 20
+        assert answered(clients) == 200
+        (stopped,) = log.wait_for("stopped")
+        assert (stopped.generation, stopped.status, log.of("died")) == (1, 0, [])
+        assert [worker.state for worker in stack.workers()] == ["ready"]
+
+
+def test_a_replacement_that_dies_is_tried_again_while_the_first_serves() -> None:
+    """The present worker drains for nobody but a successor that answers."""
+    with running(slots=1) as stack:
+        log = Log(stack)
+        stack.replace(0)
+        os.kill(log.wait_for("started", 2)[-1].pid, signal.SIGKILL)
+        log.wait_for("died")
+        with crowd(stack.port, 20) as clients:
+            assert answered(clients) == 20
+        (stopped,) = log.wait_for("stopped")
+        assert stopped.generation == 1
+        assert [event.generation for event in log.of("ready")] == [1, 3]
+
+
+def test_a_stop_during_a_replacement_ends_both_workers() -> None:
+    """Told to stop while two generations run, the stack finishes what both hold."""
+    with running(slots=1) as stack, crowd(stack.port, 50) as clients:
+        wait_for_in_flight(stack, 50)
+        log = Log(stack)
+        stack.replace(0)
+        log.wait_for("draining")
+        os.kill(stack.supervisor_pid, signal.SIGTERM)
+        log.wait_for("draining", 2)
+        assert answered(clients) == 50
+        wait_until(lambda: not stack.is_alive())
+        assert stack.stop() == 0
+        assert {event.generation for event in log.of("stopped")} == {1, 2}

@@ -30,10 +30,15 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """The slots as they are; `served` says that all of them were ready once."""
+    """The slots as they are; `served` says that all of them were ready once.
+
+    `leaving` has the former generation of each slot that is being replaced: it is ready until its
+    successor is, and then drains.
+    """
 
     slots: tuple[Slot, ...]
     served: bool = False
+    leaving: tuple[Slot, ...] = ()
 
 
 class Start(msgspec.Struct, frozen=True):
@@ -44,15 +49,20 @@ class Start(msgspec.Struct, frozen=True):
 
 
 class Stop(msgspec.Struct, frozen=True):
-    """Let the slot's worker finish what it holds, and take no more; an empty slot is let go."""
+    """Let the slot's worker finish what it holds, and take no more; an empty slot is let go.
+
+    `generation` names a former one, 0 the present.
+    """
 
     slot: int
+    generation: int = 0
 
 
 class Kill(msgspec.Struct, frozen=True):
-    """End the slot's worker at once."""
+    """End the slot's worker at once; `generation` names a former one, 0 the present."""
 
     slot: int
+    generation: int = 0
 
 
 class GiveUp(msgspec.Struct, frozen=True):
@@ -82,12 +92,18 @@ def decide(wanted: Wanted, seen: Seen, now_s: float) -> tuple[Action, ...]:
             elif room > 0:
                 room -= 1
                 actions.append(Start(slot.index, slot.generation + 1))
+    for slot in seen.leaving:
+        deadline_s = _deadline_s(slot, wanted)
+        if slot.index >= wanted.slots and slot.state is State.READY:
+            actions.append(Stop(slot.index, slot.generation))
+        elif deadline_s is not None and deadline_s <= now_s:
+            actions.append(Kill(slot.index, slot.generation))
     return tuple(actions)
 
 
 def next_s(wanted: Wanted, seen: Seen, now_s: float) -> float | None:
     """When `decide` has to be asked again if nothing happens before; None: not until then."""
-    found = (_deadline_s(slot, wanted) for slot in seen.slots)
+    found = (_deadline_s(slot, wanted) for slot in (*seen.slots, *seen.leaving))
     return min((at_s for at_s in found if at_s is not None and at_s > now_s), default=None)
 
 

@@ -32,6 +32,7 @@ class Happening(Enum):
 
     START = "start"
     ANSWER = "answer"
+    REPLACE = "replace"
     STOP = "stop"
     DIE = "die"
 
@@ -41,6 +42,7 @@ TABLE: Final[dict[tuple[State, Happening], State]] = {
     (State.BACKOFF, Happening.START): State.STARTING,
     (State.GONE, Happening.START): State.STARTING,
     (State.STARTING, Happening.ANSWER): State.READY,
+    (State.READY, Happening.REPLACE): State.STARTING,
     (State.STARTING, Happening.DIE): State.BACKOFF,
     (State.READY, Happening.DIE): State.BACKOFF,
     (State.EMPTY, Happening.STOP): State.GONE,
@@ -81,7 +83,7 @@ def delay_s(failures: int) -> float:
 def after(slot: Slot, happening: Happening, now_s: float) -> Slot:
     """The slot after `happening`; raises KeyError for what the table does not allow."""
     state = TABLE[slot.state, happening]
-    generation = slot.generation + (happening is Happening.START)
+    generation = slot.generation + (happening in {Happening.START, Happening.REPLACE})
     failures, due_s = slot.failures, slot.due_s
     if state is State.BACKOFF:
         served = slot.state is State.READY and now_s - slot.since_s >= RESET_S

@@ -6,7 +6,20 @@ from typing import Literal
 
 import msgspec
 
+from holdfast.model.path import Hop
+from holdfast.model.values import Value
+from holdfast.writers.site import Balance
+
+Listen = Literal["tcp", "slots"]
 Kind = Literal["started", "ready", "draining", "died", "backoff", "cut", "stopped"]
+EdgeKind = Literal["edge_started", "edge_ready", "edge_draining", "edge_died", "edge_stopped"]
+
+
+class EdgeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The edge before the slots: a sized hop of nginx or HAProxy, and how it spreads requests."""
+
+    hop: Hop
+    balance: Balance = "least"
 
 
 class StackConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -17,6 +30,10 @@ class StackConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `nofile` descriptors. A worker has `start_s` seconds to become ready and `grace_s` to finish
     what it holds when it stops. `run_dir` holds logs and sockets; empty, it is private and removed.
     `{run_dir}` in the values of `env` is that folder.
+
+    With `listen` "tcp" each worker accepts from a socket of the port. With "slots" it accepts from
+    a unix socket that the path `slot-N.sock` leads to; then `edge` listens on the port, or nobody.
+    Whoever dials the slots keeps an idle connection `dialler_idle_s` at most.
     """
 
     app: str
@@ -32,6 +49,9 @@ class StackConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     in_flight: int = 0
     env: dict[str, str] = {}
     run_dir: str = ""
+    listen: Listen = "tcp"
+    dialler_idle_s: float = 5.0
+    edge: EdgeConfig | None = None
 
 
 class Event(msgspec.Struct, frozen=True, tag="event", omit_defaults=True):
@@ -53,8 +73,39 @@ class Event(msgspec.Struct, frozen=True, tag="event", omit_defaults=True):
     text: str = ""
 
 
+class EdgeEvent(msgspec.Struct, frozen=True, tag="edge", omit_defaults=True):
+    """Something that happened to process number `index` of the edge; else as in Event."""
+
+    kind: EdgeKind
+    at_s: float
+    index: int
+    pid: int
+    status: int | None = None
+    text: str = ""
+
+
+class Effective(msgspec.Struct, frozen=True, tag="effective"):
+    """What the edge really runs with: observed values, each with what was `configured`."""
+
+    values: tuple[Value, ...]
+
+
+class Replace(msgspec.Struct, frozen=True, tag="replace"):
+    """Asked of the supervisor: put a new worker in the slot, and let the present one finish."""
+
+    slot: int
+
+
+class Look(msgspec.Struct, frozen=True, tag="look"):
+    """Asked of the supervisor: report what the edge runs with."""
+
+
 class Serving(msgspec.Struct, frozen=True, tag="serving"):
-    """Every slot answers for the first time. `backlog` is what the kernel grants each socket."""
+    """Every slot, and the edge, answers for the first time.
+
+    `backlog` is what the kernel grants each socket of the workers. `port` is 0 where nobody
+    listens on one.
+    """
 
     address: str
     port: int
@@ -72,7 +123,8 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     exit_code: int
 
 
-Report = Event | Serving | Failed
+Report = Event | EdgeEvent | Effective | Serving | Failed
+Request = Replace | Look
 
 
 class WorkerState(msgspec.Struct, frozen=True):

@@ -9,18 +9,23 @@ import signal
 import socket
 import subprocess
 import sys
-from typing import Any
+from typing import Any, Final
 
 from holdfast import wire
 from holdfast.stack.config import StackConfig
 from holdfast.stack.run_dir import RunDir, bound, tail
 from holdfast.stack.warden import Brood
 
+IDLE_MARGIN_S: Final = 1.0
+"""An edge's idle timer starts a little after the worker thinks that the answer is sent."""
 _ASK = b"GET / HTTP/1.1\r\nhost: worker\r\nconnection: close\r\n\r\n"
 
 
 class Worker:
-    """Starts one generation of a slot's worker on `listener`, and talks with it."""
+    """Starts one generation of a slot's worker on `listener`, and talks with it.
+
+    `row` of the gauge is its own as long as it lives.
+    """
 
     def __init__(
         self,
@@ -30,8 +35,10 @@ class Worker:
         listener: socket.socket,
         slot: int,
         generation: int,
+        row: int,
     ) -> None:
         self.slot = slot
+        self.row = row
         self.generation = generation
         self.failed: dict[str, Any] | None = None
         """What the worker said of why it cannot serve."""
@@ -73,10 +80,11 @@ class Worker:
             wire.ENV_PROBE_PATH: self._probe_path,
             wire.ENV_CONTROL_FD: control.fileno(),
             wire.ENV_GAUGE: run_dir.gauge,
-            wire.ENV_GAUGE_ROW: self.slot,
+            wire.ENV_GAUGE_ROW: self.row,
             wire.ENV_KEEP_ALIVE_S: config.keep_alive_s,
             wire.ENV_BACKLOG: config.backlog,
             wire.ENV_GRACE_S: config.grace_s,
+            wire.ENV_DIALLER_IDLE_S: _dialler_idle_s(config),
             wire.ENV_IN_FLIGHT: config.in_flight,
             wire.ENV_WORKERS: config.slots,
         }
@@ -163,3 +171,8 @@ class Worker:
         self.control.close()
         if self.probe is not None:
             self.probe.close()
+
+
+def _dialler_idle_s(config: StackConfig) -> float:
+    """How long a worker that drains leaves idle connections to an edge; 0 where there is none."""
+    return config.dialler_idle_s + IDLE_MARGIN_S if config.listen == "slots" else 0.0

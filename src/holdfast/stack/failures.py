@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from typing import Any
 
-from holdfast.model.errors import BadInput
+from holdfast.model.errors import BadInput, HoldfastError
 from holdfast.model.units import format_seconds
 
 
@@ -23,6 +23,15 @@ def start_overdue(start_s: float, output: str) -> BadInput:
     """The app did not become ready within the time that it was given."""
     fault = f"the app was not ready after {format_seconds(start_s)}"
     return BadInput(fault, hint=_with_output("give it more time, or see what it waits for", output))
+
+
+def cannot_start(what: str, error: OSError) -> HoldfastError:
+    """No process could be made of it."""
+    return HoldfastError(
+        f"cannot start {what}: {error.strerror}",
+        place=error.filename,
+        hint="see `ulimit -a` and the pids and memory limits of this control group",
+    )
 
 
 def _with_output(hint: str, output: str) -> str:

@@ -20,6 +20,8 @@ from holdfast.stack.holder import holder_of
 
 LOWEST_FREE_PORT: Final = 10_240
 _SO_ATTACH_FILTER: Final = 26
+_QUEUED_AT, _ROOM_AT = 24, 28
+"""tcpi_unacked and tcpi_sacked of linux/tcp.h: of a listening socket, its queue and its backlog."""
 
 
 class Listening:
@@ -56,10 +58,35 @@ class Listening:
         Without this a connection made just before the last copy is closed would be reset. A client
         that connects now tries again a second later, and is refused.
         """
+        self.refuse()
+        self.close()
+
+    def refuse(self) -> None:
+        """Take no new connection; those that the kernel has taken can still be accepted."""
         for listener in self.sockets:
             with contextlib.suppress(OSError):
                 _drop_first_packets(listener)
-        self.close()
+
+    def listener(self, slot: int, generation: int) -> socket.socket:
+        """What the slot's next worker accepts from: every generation from the same one."""
+        return self.sockets[slot]
+
+    def renew(self, slot: int, generation: int) -> None:
+        """A replacement accepts from the same socket."""
+
+    def show(self, slot: int) -> None:
+        """A ready worker needs no pointing at: it has accepted already."""
+
+    def drop(self, slot: int) -> None:
+        """A former worker leaves no socket behind."""
+
+    def queued(self) -> tuple[int, ...]:
+        """How many connections wait on each socket to be accepted."""
+        return tuple(_tcp_info(listener, _QUEUED_AT) for listener in self.sockets)
+
+    def rooms(self) -> tuple[int, ...]:
+        """The backlog that the kernel grants each socket, as it is now."""
+        return tuple(_tcp_info(listener, _ROOM_AT) for listener in self.sockets)
 
     def close(self) -> None:
         """Close our copies; connections that wait are reset once no worker has one either."""
@@ -136,6 +163,14 @@ def _drop_first_packets(listener: socket.socket) -> None:
     instructions = ctypes.create_string_buffer(program)
     header = struct.pack("HP", len(program) // 8, ctypes.addressof(instructions))
     listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, header)
+
+
+def _tcp_info(listener: socket.socket, at: int) -> int:
+    """A word of TCP_INFO; 0 for a socket that is closed."""
+    if listener.fileno() < 0:
+        return 0
+    info = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 64)
+    return int(struct.unpack_from("=I", info, at)[0])
 
 
 def _number(path: str, otherwise: int) -> int:

@@ -19,8 +19,21 @@ from typing import Any, Final, Self
 import msgspec
 
 from holdfast.model.errors import BadInput, HoldfastError
+from holdfast.model.values import Value
 from holdfast.policy.decide import LAST_CALL_S
-from holdfast.stack.config import Event, Failed, Report, Serving, StackConfig, WorkerState
+from holdfast.stack.config import (
+    EdgeEvent,
+    Effective,
+    Event,
+    Failed,
+    Look,
+    Replace,
+    Report,
+    Request,
+    Serving,
+    StackConfig,
+    WorkerState,
+)
 from holdfast.stack.warden import bound
 from holdfast.wire import Gauge
 
@@ -43,6 +56,8 @@ class StackProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._changed = threading.Condition()
         self._events: list[Event] = []
+        self._edge_events: list[EdgeEvent] = []
+        self._looks: list[Effective] = []
         self._slots: dict[int, WorkerState] = {}
         self._born_s: dict[int, float] = {}
         self._failed: Failed | None = None
@@ -135,6 +150,35 @@ class StackProcess:
             events, self._events = self._events, []
         return events
 
+    def edge_events(self) -> list[EdgeEvent]:
+        """Everything that has happened to the edge's processes."""
+        with self._changed:
+            return list(self._edge_events)
+
+    def replace(self, slot: int) -> None:
+        """Have a new worker take the slot, and the present one finish; returns at once.
+
+        Nothing happens to a slot that is not ready, or whose former worker still drains.
+        """
+        self._send(Replace(slot))
+
+    def effective(self, timeout_s: float = 10.0) -> tuple[Value, ...]:
+        """What the edge runs with now, each value with what was configured; nothing without one.
+
+        Raises HoldfastError where the supervisor does not say.
+        """
+        before = len(self._looks)
+        self._send(Look())
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._looks) > before or self._is_over, timeout_s)
+            if len(self._looks) == before:
+                raise HoldfastError("the supervisor does not say what its edge runs with")
+            return self._looks[-1].values
+
+    def _send(self, request: Request) -> None:
+        with contextlib.suppress(OSError):
+            self._channel.sendall(msgspec.json.encode(request) + b"\n")
+
     def is_alive(self) -> bool:
         """Whether the supervisor runs."""
         return self._process is not None and self._process.poll() is None
@@ -184,9 +228,16 @@ class StackProcess:
                 self._serving = report
             case Failed():
                 self._failed = report
+            case EdgeEvent():
+                self._edge_events.append(report)
+            case Effective():
+                self._looks.append(report)
             case Event():
                 self._events.append(report)
                 state = _STATES.get(report.kind)
+                present = self._slots.get(report.slot)
+                if present is not None and report.generation < present.generation:
+                    return  # of a former worker, whose slot has another one already
                 if report.kind == "started":
                     self._born_s[report.slot] = report.at_s
                 if state is not None:

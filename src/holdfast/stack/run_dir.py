@@ -15,6 +15,7 @@ TAIL_LINES: Final = 20
 LOG_BYTES: Final = 16 * 2**20
 """A log that is longer is kept as `.1`, over the one before, and begins anew."""
 _TAIL_BYTES: Final = 16_384
+_SOCKETS: Final = ("p-", "w-", "slot-")
 _LONGEST: Final = 64
 """A unix socket's path has 107 bytes; a fresh folder's name takes 18, and a socket's up to 25."""
 
@@ -57,7 +58,15 @@ class RunDir:
 
     def probe(self, slot: int, generation: int) -> str:
         """Path of a worker's private socket."""
-        return os.path.join(self.path, f"w-{slot}.{generation}.sock")
+        return os.path.join(self.path, f"p-{slot}.{generation}.sock")
+
+    def edge(self) -> str:
+        """Path of the edge's own folder: its configuration, and what it writes."""
+        return os.path.join(self.path, "edge")
+
+    def edge_log(self) -> str:
+        """Path of what the edge's processes print."""
+        return os.path.join(self.path, "edge.log")
 
     def log(self, slot: int) -> str:
         """Path of what the workers of a slot print."""
@@ -69,7 +78,7 @@ class RunDir:
 
     def _remove_stale(self) -> None:
         for name in os.listdir(self.path):
-            if name == "gauge" or (name.startswith("w-") and name.endswith(".sock")):
+            if name == "gauge" or (name.startswith(_SOCKETS) and name.endswith(".sock")):
                 os.unlink(os.path.join(self.path, name))
 
 

@@ -47,14 +47,14 @@ def main() -> int:
 
 
 def _serve(app: Callable[..., Any], app_dir: str, control: Control, listener: socket.socket) -> int:
-    config = _config(app)
+    config = _config(app, behind_edge=listener.family == socket.AF_UNIX)
     config.load()
     startup = Startup(config.loaded_app, app_dir)
     probe = os.environ[wire.ENV_PROBE_PATH]
     shim = Shim(config.loaded_app, startup.serve, _claimed_row(), probe, _identity())
     config.loaded_app = shim
     settle(_requests())
-    server = Server(config, shim, control)
+    server = Server(config, shim, control, float(os.environ[wire.ENV_DIALLER_IDLE_S]))
     private = socket.socket(socket.AF_UNIX)
     private.bind(probe)
     try:
@@ -68,8 +68,11 @@ def _serve(app: Callable[..., Any], app_dir: str, control: Control, listener: so
     return 0
 
 
-def _config(app: Callable[..., Any]) -> uvicorn.Config:
-    """The engine's settings: never `limit_concurrency`, which counts idle clients too."""
+def _config(app: Callable[..., Any], *, behind_edge: bool) -> uvicorn.Config:
+    """The engine's settings: never `limit_concurrency`, which counts idle clients too.
+
+    On a unix socket nobody but the edge can ask, so what it says of the client is believed.
+    """
     return uvicorn.Config(
         app,
         loop="uvloop",
@@ -77,6 +80,7 @@ def _config(app: Callable[..., Any]) -> uvicorn.Config:
         lifespan="auto",
         access_log=False,
         log_level="warning",
+        forwarded_allow_ips="*" if behind_edge else None,
         backlog=int(os.environ[wire.ENV_BACKLOG]),
         timeout_keep_alive=int(os.environ[wire.ENV_KEEP_ALIVE_S]),
         timeout_graceful_shutdown=float(os.environ[wire.ENV_GRACE_S]),  # type: ignore[arg-type]

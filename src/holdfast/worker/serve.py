@@ -25,10 +25,14 @@ taken. And again before idle ones are closed: so that busy clients ask, and are 
 class Server(uvicorn.Server):
     """Tells its supervisor when it serves, and loses no request when it drains."""
 
-    def __init__(self, config: uvicorn.Config, shim: Shim, control: Control) -> None:
+    def __init__(
+        self, config: uvicorn.Config, shim: Shim, control: Control, dialler_idle_s: float
+    ) -> None:
         super().__init__(config)
         self._shim = shim
         self._control = control
+        self._dialler_idle_s = dialler_idle_s
+        self._was_cut = False
         self._leaving: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -56,9 +60,20 @@ class Server(uvicorn.Server):
         for server in self.servers:
             server.close()
         await asyncio.sleep(LINGER_S)
+        await self._until_the_edge_lets_go()
         self.should_exit = True
 
+    async def _until_the_edge_lets_go(self) -> None:
+        """Leave idle connections to the edge to close: it may just be sending a request on one."""
+        silent_s = 0.0
+        while self.server_state.connections and silent_s < self._dialler_idle_s:
+            if self._was_cut:
+                return
+            await asyncio.sleep(LINGER_S)
+            silent_s = 0.0 if self._shim.in_flight else silent_s + LINGER_S
+
     def _cut(self) -> None:
+        self._was_cut = True
         if self._shim.in_flight:
             self._control.say(CUT, requests=self._shim.in_flight)
         for task in self.server_state.tasks:

@@ -1,0 +1,245 @@
+"""The edge of a stack: its sockets, its files, and its processes by the same policy as workers.
+
+Event driven by its supervisor: `step` acts on what `policy` decides. Knows no formula of a limit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from holdfast.model.errors import BadInput, HoldfastError
+from holdfast.policy.decide import Action, GiveUp, Kill, Seen, Start, Stop, Wanted, decide, next_s
+from holdfast.policy.slots import Happening, Slot, State, after, killed
+from holdfast.stack.config import EdgeEvent, EdgeKind, StackConfig
+from holdfast.stack.edge_process import PROGRAMS, EdgeProcess, Program, found, unprivileged
+from holdfast.stack.failures import cannot_start
+from holdfast.stack.listen import Listening
+from holdfast.stack.loop import Loop
+from holdfast.stack.run_dir import RunDir
+from holdfast.stack.slot_sockets import slot_path
+from holdfast.stack.warden import Brood
+from holdfast.writers import haproxy, nginx
+from holdfast.writers.site import Site
+
+ASK_AGAIN_S: Final = 0.02
+"""How soon an edge that starts is asked again, and a queue that empties looked at again."""
+EMPTY_S: Final = 1.0
+"""How long connections that the kernel has taken may wait to be accepted once we stop."""
+START_S: Final = 10.0
+
+
+class Edge:
+    """Runs the processes of the edge that `config` describes, on sockets that we hold.
+
+    `loop` is the supervisor's; `report` is called with every EdgeEvent, and `ready`
+    each time that all of the processes answer. Raises BadInput where the program is not installed
+    or the port is taken.
+    """
+
+    def __init__(
+        self,
+        config: StackConfig,
+        loop: Loop,
+        report: Callable[[EdgeEvent], None],
+        ready: Callable[[], None],
+    ) -> None:
+        assert config.edge is not None
+        self._edge = config.edge
+        self._config = config
+        self._program: Program = PROGRAMS[self._edge.hop.program]
+        found(self._program)
+        self._loop, self._report, self._ready = loop, report, ready
+        hop = self._edge.hop
+        backlog = hop.get("listen_backlog")
+        asked = config.backlog if backlog is None else int(backlog.number)
+        self.listening = Listening(config.address, config.port, hop.processes, asked)
+        count = 1 if hop.program == "nginx" else hop.processes
+        self._slots = [Slot(index) for index in range(count)]
+        self._wanted = Wanted(slots=0, grace_s=config.grace_s, start_s=START_S, at_once=count)
+        self._processes: dict[int, EdgeProcess] = {}
+        self._started = self._served = False
+        self._empty_by_s = 0.0
+        self.was_killed = False
+        """Whether it had to be killed because the grace time was over."""
+        self.error: HoldfastError | None = None
+
+    def start(self, run_dir: RunDir, brood: Brood) -> None:
+        """Write its files and have its processes started; the slots lie in the run folder."""
+        self._run_dir, self._brood = run_dir, brood
+        hop, slots = self._edge.hop, tuple(map(slot_path, range(self._config.slots)))
+        if hop.program == "nginx":
+            address = self.listening.address
+            host = f"[{address}]" if ":" in address else address
+            site = Site((f"{host}:{self.listening.port}",), slots, balance=self._edge.balance)
+            files = nginx.render(hop, site)
+        else:
+            fds = tuple(f"fd@{listener.fileno()}" for listener in self.listening.sockets)
+            files = haproxy.render(hop, Site(fds, slots, balance=self._edge.balance))
+        _write(run_dir, files)
+        self._started = True
+        self._wanted = msgspec.structs.replace(self._wanted, slots=len(self._slots))
+
+    def step(self, now_s: float) -> float | None:
+        """Do what is to do now; when it wants to be called again, if nothing happens before."""
+        if not self._started:
+            return None
+        if now_s < self._empty_by_s and any(self.listening.queued()):
+            return now_s + ASK_AGAIN_S
+        while actions := decide(self._wanted, self._seen(), now_s):
+            for action in actions:
+                self._act(action)
+        for index, process in self._processes.items():
+            if self._slots[index].state is State.STARTING and process.probe is None:
+                self._ask(process)
+                if process.probe is None:
+                    return now_s + ASK_AGAIN_S
+        return next_s(self._wanted, self._seen(), now_s)
+
+    def stop(self, *, hurry: bool) -> None:
+        """Take no new connection, finish what is held, and end; kill instead in a `hurry`."""
+        if not self._started:
+            self.listening.let_go()
+            self._slots = [after(s, Happening.STOP, time.monotonic()) for s in self._slots]
+        elif self._wanted.slots:
+            self.listening.refuse()
+            self._empty_by_s = 0.0 if hurry else time.monotonic() + EMPTY_S
+        else:
+            self._empty_by_s = 0.0
+        self._wanted = msgspec.structs.replace(self._wanted, slots=0, hurry=hurry)
+
+    def moved(self, slot: int) -> None:
+        """A slot's path leads elsewhere: have idle connections to where it led ended by the edge.
+
+        nginx ends them by its own timeout. HAProxy does so for a server in maintenance; meanwhile
+        its `last` server stands in.
+        """
+        if self._program.name == "haproxy":
+            name = haproxy.server(slot)
+            command = f"set server {name} state maint; set server {name} state ready"
+            for process in self._processes.values():
+                with contextlib.suppress(OSError):
+                    process.say(command)
+
+    def processes(self) -> tuple[EdgeProcess, ...]:
+        """Those that run."""
+        return tuple(self._processes.values())
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether none of its processes runs or will."""
+        return all(slot.state is State.GONE for slot in self._slots)
+
+    @property
+    def has_served(self) -> bool:
+        """Whether all of its processes have answered once."""
+        return self._served
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether all of its processes answer."""
+        return all(slot.state is State.READY for slot in self._slots)
+
+    def close(self) -> None:
+        """Close the listening sockets."""
+        self.listening.close()
+
+    def _seen(self) -> Seen:
+        return Seen(tuple(self._slots), self._served)
+
+    def _act(self, action: Action) -> None:
+        match action:
+            case Start(slot=index):
+                self._start_process(index)
+            case Stop(slot=index):
+                self._happened(index, Happening.STOP)
+                self.listening.close()
+                if index in self._processes:
+                    self._processes[index].leave()
+                    self._tell("edge_draining", self._processes[index])
+            case Kill(slot=index):
+                self.was_killed |= self._slots[index].state is State.DRAINING
+                self._slots[index] = killed(self._slots[index])
+                self._processes[index].signal(signal.SIGKILL)
+            case GiveUp(reason=reason):
+                self.error = self.error or HoldfastError(reason)
+                self.stop(hurry=True)
+
+    def _start_process(self, index: int) -> None:
+        self._happened(index, Happening.START)
+        sockets = self.listening.sockets
+        if self._program.name == "haproxy":
+            sockets = [sockets[index]]
+        try:
+            process = EdgeProcess(self._program, index, self._run_dir, self._brood, sockets)
+        except OSError as error:
+            self.error = cannot_start(self._program.name, error)
+            self._happened(index, Happening.DIE)
+            return
+        self._processes[index] = process
+        self._loop.watch(process.pidfd, lambda: self._died(process))
+        self._tell("edge_started", process)
+
+    def _ask(self, process: EdgeProcess) -> None:
+        if process.ask() and process.probe is not None:
+            self._loop.watch(process.probe.fileno(), lambda: self._answered(process))
+
+    def _answered(self, process: EdgeProcess) -> None:
+        answered = process.has_answered()
+        if answered is None or process.probe is None:
+            return
+        self._loop.unwatch(process.probe.fileno())
+        process.probe.close()
+        process.probe = None
+        if answered and self._slots[process.index].state is State.STARTING:
+            self._happened(process.index, Happening.ANSWER)
+            self._tell("edge_ready", process)
+            if self.is_ready:
+                self._served = True
+                self._ready()
+
+    def _died(self, process: EdgeProcess) -> None:
+        status, was = process.reap(), self._slots[process.index]
+        output = process.last_output()
+        self._happened(process.index, Happening.DIE)
+        if was.state is State.DRAINING:
+            self._tell("edge_stopped", process, status=status)
+        else:
+            self._tell("edge_died", process, status=status, text=output)
+            if was.state is State.STARTING:
+                fault = f"{self._program.name} ended with status {status} before it answered"
+                hint = f"its last output:\n{output}" if output else "it printed nothing"
+                self.error = BadInput(fault, place=self._run_dir.edge(), hint=hint)
+        self._loop.unwatch(process.pidfd)
+        if process.probe is not None:
+            self._loop.unwatch(process.probe.fileno())
+        process.close()
+        del self._processes[process.index]
+
+    def _happened(self, index: int, happening: Happening) -> None:
+        self._slots[index] = after(self._slots[index], happening, time.monotonic())
+
+    def _tell(
+        self, kind: EdgeKind, process: EdgeProcess, *, status: int | None = None, text: str = ""
+    ) -> None:
+        at_s = time.monotonic()
+        self._report(EdgeEvent(kind, at_s, process.index, process.pid, status, text))
+
+
+def _write(run_dir: RunDir, files: dict[str, str]) -> None:
+    """Put the files into the edge's folder, which belongs to whom it runs as."""
+    owner = unprivileged()
+    os.makedirs(run_dir.edge(), mode=0o700, exist_ok=True)
+    for name, text in files.items():
+        with open(os.path.join(run_dir.edge(), name), "w", encoding="utf-8") as file:
+            file.write(text)
+    if owner is not None:
+        os.chown(run_dir.edge(), *owner)
+        os.chown(run_dir.path, -1, owner[1])
+        os.chmod(run_dir.path, 0o710)

@@ -1,0 +1,214 @@
+"""One process of an edge as its supervisor holds it: how it is started, asked and told to stop.
+
+Knows the programs' command lines and signals; decides nothing, and knows no configuration.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from holdfast.model.errors import BadInput
+from holdfast.stack.run_dir import RunDir, tail
+from holdfast.stack.warden import Brood
+from holdfast.writers import haproxy, nginx
+
+NOBODY: Final = "nobody"
+_SYSTEM: Final = "/usr/local/sbin:/usr/sbin:/sbin"
+"""Where packages put servers, and where a user's PATH often does not look."""
+
+
+class Program(msgspec.Struct, frozen=True):
+    """How a program is run: the Debian `package`, the signal `leave` that lets it finish.
+
+    `argv`, its own socket `probe` and the `config` it reads are of one process, by its number;
+    what it answers to `ask` contains `answer`.
+    """
+
+    name: str
+    package: str
+    leave: signal.Signals
+    argv: Callable[[str], list[str]]
+    config: Callable[[int], str]
+    probe: Callable[[int], str]
+    ask: bytes
+    answer: bytes
+
+
+PROGRAMS: Final = {
+    program.name: program
+    for program in (
+        Program(
+            "nginx",
+            "nginx-light",
+            signal.SIGQUIT,
+            lambda config: ["-p", ".", "-c", config, "-e", "stderr"],
+            lambda process: nginx.FILE,
+            lambda process: nginx.PROBE,
+            b"GET / HTTP/1.0\r\n\r\n",
+            b" 204 ",
+        ),
+        Program(
+            "haproxy",
+            "haproxy",
+            signal.SIGUSR1,
+            lambda config: ["-db", "-f", config],
+            haproxy.file,
+            haproxy.admin,
+            b"show info\n",
+            b"Maxconn:",
+        ),
+    )
+}
+
+
+def found(program: Program) -> str:
+    """Path of the program's binary; raises BadInput where it is not installed."""
+    path = shutil.which(program.name, path=f"{os.environ.get('PATH', '')}:{_SYSTEM}")
+    if path is None:
+        raise BadInput(
+            f"`{program.name}` is not installed",
+            hint=f"install it (Debian: `apt-get install {program.package}`), or use no edge",
+        )
+    return path
+
+
+def unprivileged() -> tuple[int, int] | None:
+    """User and group that an edge runs as where we are root; None: as ourselves."""
+    if os.geteuid() != 0:
+        return None
+    user = pwd.getpwnam(NOBODY)
+    return user.pw_uid, user.pw_gid
+
+
+class EdgeProcess:
+    """Starts process number `index` of an edge on inherited `listeners`, and talks with it."""
+
+    def __init__(
+        self,
+        program: Program,
+        index: int,
+        run_dir: RunDir,
+        brood: Brood,
+        listeners: Sequence[socket.socket],
+    ) -> None:
+        self.index = index
+        self._program = program
+        self._run_dir = run_dir
+        self._probe = os.path.join(run_dir.edge(), program.probe(index))
+        self._answer = b""
+        self.probe: socket.socket | None = None
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._probe)  # nginx does not bind over what one that was killed left
+        log = os.open(run_dir.edge_log(), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self._log_start = os.fstat(log).st_size
+        try:
+            self._process = self._spawn(brood, [listener.fileno() for listener in listeners], log)
+        finally:
+            os.close(log)
+        self.pid = self._process.pid
+        self.pidfd = os.pidfd_open(self.pid)
+
+    def _spawn(self, brood: Brood, fds: list[int], log: int) -> subprocess.Popen[bytes]:
+        config = os.path.join(os.path.basename(self._run_dir.edge()), self._config())
+        owner = unprivileged()
+        user, group = owner or (None, None)
+        env = {"PATH": os.environ.get("PATH", os.defpath), "TZ": "UTC"}
+        # nginx takes over the sockets that this names, as in an upgrade of its binary.
+        env["NGINX"] = "".join(f"{fd};" for fd in fds)
+        return brood.spawn(
+            [found(self._program), *self._program.argv(config)],
+            cwd=self._run_dir.path,
+            env=env,
+            pass_fds=fds,
+            user=user,
+            group=group,
+            extra_groups=None if owner is None else [],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+
+    def _config(self) -> str:
+        return self._program.config(self.index)
+
+    def ask(self) -> bool:
+        """Ask whether it answers; False while nobody listens there."""
+        probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        try:
+            probe.connect(self._probe)
+            probe.sendall(self._program.ask)
+        except OSError:
+            probe.close()
+            return False
+        self.probe, self._answer = probe, b""
+        return True
+
+    def has_answered(self) -> bool | None:
+        """Whether it has answered; None while the answer is on its way."""
+        assert self.probe is not None
+        try:
+            data = self.probe.recv(65_536)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return False
+        self._answer += data
+        return self._program.answer in self._answer if not data else None
+
+    def say(self, command: str) -> str:
+        """Run a command of HAProxy's runtime API, and return what it says; raises OSError."""
+        with socket.socket(socket.AF_UNIX) as admin:
+            admin.settimeout(2.0)
+            admin.connect(self._probe)
+            admin.sendall(command.encode() + b"\n")
+            answer = b""
+            while data := admin.recv(65_536):
+                answer += data
+        return answer.decode()
+
+    def pids(self) -> tuple[int, ...]:
+        """Its process, or those that it has started to do the work."""
+        try:
+            with open(f"/proc/{self.pid}/task/{self.pid}/children", encoding="ascii") as file:
+                return tuple(map(int, file.read().split())) or (self.pid,)
+        except OSError:
+            return (self.pid,)
+
+    def leave(self) -> None:
+        """Let it finish what it holds, take no more, and end."""
+        self.signal(self._program.leave)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal; the descriptor cannot mean a stranger."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.pidfd, number)
+
+    def reap(self) -> int:
+        """Its exit status, negative for a signal, once it has died, and what it started with it.
+
+        nginx's workers would go on accepting from the sockets that the next one is to have.
+        """
+        status = self._process.wait()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        return status
+
+    def last_output(self) -> str:
+        """The last lines that it printed."""
+        return tail(self._run_dir.edge_log(), self._log_start)
+
+    def close(self) -> None:
+        """Let go of its descriptors."""
+        os.close(self.pidfd)
+        if self.probe is not None:
+            self.probe.close()
