@@ -161,7 +161,7 @@ def test_what_the_edge_runs_with_is_what_was_asked(program: Program) -> None:
     """Law 5: descriptors, backlog and HAProxy's own numbers are as in the plan."""
     with running(**behind(program)) as stack:
         found = stack.effective()
-        assert {"listen_backlog", "somaxconn"} < {value.setting for value in found}
+        assert {"backlog", "somaxconn"} < {value.setting for value in found}
         assert [value for value in found if value.configured is not None] == []
 
 
@@ -170,7 +170,7 @@ def test_a_backlog_that_the_kernel_cuts_is_a_difference(program: Program) -> Non
     cut = behind(program, somaxconn=100_000, burst=60_000)
     with running(**cut) as stack:
         differs = [value for value in stack.effective() if value.configured is not None]
-        assert {value.setting for value in differs} == {"listen_backlog"}
+        assert {value.setting for value in differs} == {"backlog"}
         somaxconn = int(Path("/proc/sys/net/core/somaxconn").read_text())
         assert {value.value for value in differs} == {somaxconn}
 

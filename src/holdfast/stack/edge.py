@@ -57,7 +57,7 @@ class Edge:
         found(self._program)
         self._loop, self._report, self._ready = loop, report, ready
         hop = self._edge.hop
-        backlog = hop.get("listen_backlog")
+        backlog = hop.get("backlog")
         asked = config.backlog if backlog is None else int(backlog.number)
         self.listening = Listening(config.address, config.port, hop.processes, asked)
         count = 1 if hop.program == "nginx" else hop.processes

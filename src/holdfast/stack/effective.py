@@ -39,7 +39,7 @@ def read_effective(edge: Edge, hop: Hop) -> tuple[Value, ...]:
         found += [value for process in processes for value in _info(process)]
     rooms = edge.listening.rooms()
     found += [
-        observed("listen_backlog", room, f"TCP_INFO of listening socket {index}")
+        observed("backlog", room, f"TCP_INFO of listening socket {index}")
         for index, room in enumerate(rooms)
     ]
     with open(_SOMAXCONN, encoding="ascii") as file:
