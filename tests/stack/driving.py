@@ -37,8 +37,14 @@ def running(app: str = "held:app", **fields: Any) -> Iterator[StackProcess]:
 class Client:
     """One connection. Its request is in flight from `ask` until `finish`, which lets it end."""
 
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+    def __init__(self, to: int | str) -> None:
+        """Connect to a port, or to the path of a unix socket."""
+        if isinstance(to, str):
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.settimeout(30)
+            self.socket.connect(to)
+        else:
+            self.socket = socket.create_connection(("127.0.0.1", to), timeout=30)
         self._rest = b""
 
     def ask(self, path: str = "/", *headers: str) -> None:

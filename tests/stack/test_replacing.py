@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import signal
 
 import pytest
 
+from holdfast.worker.serve import LINGER_S
 from tests.helpers import wait_until
 from tests.stack.driving import (
     BUSY,
+    Client,
     Log,
     answered,
     crowd,
@@ -128,3 +132,25 @@ def test_a_stop_during_a_replacement_ends_both_workers() -> None:
         wait_until(lambda: not stack.is_alive())
         assert stack.stop() == 0
         assert {event.generation for event in log.of("stopped")} == {1, 2}
+
+
+def test_a_draining_worker_leaves_idle_connections_to_the_edge() -> None:
+    """On slots, who dials may still ask on a kept connection: answered, and told to close."""
+    with running(slots=1, listen="slots") as stack:
+        kept = Client(os.path.join(stack.serving.run_dir, "slot-0.sock"))
+        with contextlib.closing(kept.socket):
+            former = stack.workers()[0].pid
+            kept.ask()
+            kept.finish()
+            assert int(kept.read()[2]) == former
+            log = Log(stack)
+            stack.replace(0)
+            log.wait_for("draining")
+            readable, _, _ = select.select([kept.socket], [], [], 10 * LINGER_S)
+            assert readable == []
+            kept.ask()
+            kept.finish()
+            status, headers, body = kept.read()
+            assert (status, headers["connection"], int(body)) == (200, "close", former)
+        (stopped,) = log.wait_for("stopped")
+        assert (stopped.pid, stopped.status) == (former, 0)
