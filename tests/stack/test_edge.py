@@ -14,6 +14,7 @@ from holdfast.load.fleet import Fleet
 from holdfast.model.errors import BadInput
 from holdfast.sizing.edge import Program
 from holdfast.stack.process import StackProcess
+from tests.edges import PROGRAMS
 from tests.helpers import wait_until
 from tests.load.servers import check_accounts, load_plan
 from tests.stack.driving import (
@@ -26,7 +27,7 @@ from tests.stack.driving import (
     running,
     wait_for_in_flight,
 )
-from tests.stack.edges import PROGRAMS, SLOTS, behind
+from tests.stack.edges import SLOTS, behind
 
 pytestmark = [pytest.mark.slow, pytest.mark.parametrize("program", PROGRAMS)]
 

@@ -156,6 +156,13 @@ class Worker:
             os.unlink(self._probe_path)
         return status
 
+    def holds(self, gauge: wire.Gauge) -> int:
+        """Requests that it has started and not finished; 0 where it has not begun to count."""
+        words = gauge.words(self.row)
+        if words[wire.PID] != self.pid:
+            return 0
+        return int(words[wire.STARTED] - words[wire.FINISHED])
+
     def last_output(self) -> str:
         """The last lines that this generation printed."""
         return tail(self._log, self._log_start)

@@ -132,6 +132,12 @@ class Edge:
         return tuple(self._processes.values())
 
     @property
+    def group(self) -> int:
+        """The group that it runs as, which must reach the workers' sockets; -1: ours."""
+        owner = unprivileged()
+        return -1 if owner is None else owner[1]
+
+    @property
     def is_gone(self) -> bool:
         """Whether none of its processes runs or will."""
         return all(slot.state is State.GONE for slot in self._slots)

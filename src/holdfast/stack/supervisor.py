@@ -32,7 +32,6 @@ from holdfast.stack.config import (
 )
 from holdfast.stack.crew import Worker
 from holdfast.stack.edge import Edge
-from holdfast.stack.edge_process import unprivileged
 from holdfast.stack.effective import read_effective
 from holdfast.stack.failures import cannot_start, start_failed, start_overdue
 from holdfast.stack.limits import raise_nofile
@@ -51,8 +50,7 @@ class Supervisor:
     """Runs one stack in this process's main thread.
 
     `report` is called with every Event, and once with Serving; `report_edge` with what the edge
-    does. When `lifeline` reaches its end
-    (whoever holds the other one is gone), everything is killed.
+    does. When `lifeline` reaches its end (whoever holds the other one is gone), all is killed.
     """
 
     def __init__(
@@ -128,8 +126,7 @@ class Supervisor:
             self._port = tcp
         self._run_dir = RunDir(config.run_dir)
         undo.callback(self._run_dir.close)
-        owner = unprivileged() if self._edge is not None else None
-        group = -1 if owner is None else owner[1]
+        group = -1 if self._edge is None else self._edge.group
         self._listening = tcp or SlotSockets(self._run_dir.path, config.backlog, group)
         undo.callback(self._listening.close)
 
@@ -314,7 +311,7 @@ class Supervisor:
         while self._heard(worker):
             pass
         status = worker.reap()
-        lost = self._lost(worker)
+        lost = worker.holds(self._gauge)
         self._gauge.free(worker.row)
         self._free_rows.append(worker.row)
         output = worker.last_output()
@@ -342,12 +339,6 @@ class Supervisor:
         if worker.probe is not None:
             self._loop.unwatch(worker.probe.fileno())
         worker.close()
-
-    def _lost(self, worker: Worker) -> int:
-        words = self._gauge.words(worker.row)
-        if words[wire.PID] != worker.pid:
-            return 0
-        return int(words[wire.STARTED] - words[wire.FINISHED])
 
     def _count_cut(self, worker: Worker, requests: int) -> None:
         self._cut += requests
