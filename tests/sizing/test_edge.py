@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.model.chance import fullest
-from holdfast.model.errors import Impossible
 from holdfast.model.path import Demand, Hop, Kind
-from holdfast.sizing.edge import EdgeLayout, Program, size_edge
+from holdfast.sizing.edge import size_edge
+from holdfast.sizing.layout import EdgeLayout, Program
 from tests.edges import demand, host
 
 SIZES = st.integers(1, 200_000)
@@ -24,7 +24,7 @@ def number(hop: Hop, setting: str) -> int:
 
 def sized(program: Program, n: int, nofile: int = 20_000, **fields: float) -> Hop:
     wanted = Demand(n, (Kind("k", 1.0, 20.0),), **fields)  # type: ignore[arg-type]
-    return size_edge(wanted, host(nofile), EdgeLayout(program, "", 8))
+    return size_edge(wanted, host(nofile), EdgeLayout(program, ""), 8)
 
 
 @given(SIZES, FILES)
@@ -73,35 +73,14 @@ def test_streams_share_a_clients_connection() -> None:
 def test_the_edge_gives_up_an_idle_connection_first() -> None:
     """The dialler's idle timeout is shorter than the listener's, however short that is."""
     for keep_alive_s in (75.0, 2.0):
-        layout = EdgeLayout("nginx", "", 8, keep_alive_s=keep_alive_s)
-        (link,) = size_edge(demand(), host(), layout).links
+        layout = EdgeLayout("nginx", "", keep_alive_s=keep_alive_s)
+        (link,) = size_edge(demand(), host(), layout, 8).links
         assert link.dialler_idle_s.number < link.listener_idle_s.number == keep_alive_s
 
 
 @pytest.mark.parametrize("program", ["nginx", "haproxy"])
 def test_a_burst_takes_as_many_sockets_as_the_kernel_asks_for(program: Program) -> None:
     """Where somaxconn lets 128 wait, the fullest of the listening sockets has no more to hold."""
-    hop = size_edge(demand(2_000), host(somaxconn=128), EdgeLayout(program, "", 8))
+    hop = size_edge(demand(2_000), host(somaxconn=128), EdgeLayout(program, ""), 8)
     assert number(hop, "backlog") <= 128
     assert fullest(2_000, hop.processes - 1, 1e-9) > 128
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("program", ["nginx", "haproxy"])
-def test_an_impossible_edge_offers_what_fits(program: Program) -> None:
-    """Law 1: the number that is offered can be sized, and one more cannot."""
-    with pytest.raises(Impossible, match="descriptors") as caught:
-        sized(program, 200_000, 64)
-    fits = caught.value.fits
-    assert 0 < fits < 200_000
-    assert sized(program, fits, 64).processes > 0
-    with pytest.raises(Impossible):
-        sized(program, fits + 1, 64)
-
-
-def test_too_few_descriptors_for_a_single_request() -> None:
-    """A process that has none left for a request is no edge, and nothing fits."""
-    with pytest.raises(Impossible) as caught:
-        sized("haproxy", 100, 26)
-    assert (caught.value.resource, caught.value.fits) == ("descriptors", 0)
-    assert caught.value.missing > 0

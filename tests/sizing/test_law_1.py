@@ -15,8 +15,8 @@ from holdfast.model.path import Count, Demand, Host, Kind, Path, Use
 from holdfast.model.profile import Profile
 from holdfast.model.values import Source, Value, observed
 from holdfast.programs.catalog import path_limits, path_walls
-from holdfast.sizing.direct import size
-from holdfast.sizing.layout import Layout, Service
+from holdfast.sizing.layout import EdgeLayout, Layout, Service
+from holdfast.sizing.path import size
 
 GIB = 2**30
 
@@ -58,6 +58,30 @@ LAYOUT = Layout(
     profile("holdfast-load", request=200, cpu_s=3e-5),
 )
 
+COSTS = tuple(
+    Value(name, value, Source.MEASURED, "typed in")
+    for name, value in (
+        ("base_bytes", 4e6),
+        ("connection_bytes", 400),
+        ("request_bytes", 6_000),
+        ("idle_bytes", 1_000),
+        ("request_cpu_s", 3e-5),
+    )
+)
+EDGES = (
+    None,
+    EdgeLayout("nginx", "1.22.1", costs=COSTS),
+    EdgeLayout("haproxy", "2.6.12", costs=COSTS),
+)
+"""The edges that stand before the workers; None: clients reach the workers themselves."""
+
+
+def behind(edge: EdgeLayout | None) -> Layout:
+    """The layout with that edge."""
+    unix = Value("unix_end_bytes", 2_000, Source.MEASURED, "typed in")
+    return msgspec.structs.replace(LAYOUT, edge=edge, unix_end_bytes=unix)
+
+
 demands = st.builds(
     lambda n, idle, time_s, units, burst: Demand(
         n,
@@ -80,39 +104,48 @@ hosts = st.builds(
 
 
 def narrowest(path: Path, demand: Demand) -> tuple[int, int]:
-    """What the narrowest limit holds for sure, and what it would with 5 % less of its capacity."""
+    """What the narrowest limit holds for sure, and what it would with 5 % less of its capacity.
+
+    What is counted is counted in whole places: at least one of them less.
+    """
     limit, found = path_walls(path, demand)[0]
-    less = msgspec.structs.replace(limit, capacity=limit.capacity * 0.95)
+    capacity = limit.capacity * 0.95
+    if limit.bounds == "in_flight":
+        capacity = min(capacity, limit.capacity - 1)
+    less = msgspec.structs.replace(limit, capacity=capacity)
     return found.sure, holds(less, demand).sure
 
 
-def with_workers(path: Path, count: int) -> Path:
-    """The same path with another number of workers, every value as it was."""
+def with_processes(path: Path, name: str, count: int) -> Path:
+    """The same path with another number of processes in one hop, every value as it was."""
     hops = tuple(
-        msgspec.structs.replace(hop, processes=count) if hop.name == "workers" else hop
+        msgspec.structs.replace(hop, processes=count) if hop.name == name else hop
         for hop in path.hops
     )
     return msgspec.structs.replace(path, hops=hops)
 
 
 @settings(max_examples=150, deadline=None)
-@given(demands, hosts)
-def test_what_is_sized_holds_and_less_does_not(demand: Demand, here: Host) -> None:
+@given(demands, hosts, st.sampled_from(EDGES))
+def test_what_is_sized_holds_and_less_does_not(
+    demand: Demand, here: Host, edge: EdgeLayout | None
+) -> None:
     """Sized: sure >= N. 5 % less of the narrowest, or one worker fewer: sure < N."""
+    layout = behind(edge)
     try:
-        path = size(demand, here, LAYOUT)
+        path = size(demand, here, layout)
     except Impossible as impossible:
-        _check_offer(demand, here, impossible.fits)
+        _check_offer(demand, here, layout, impossible.fits)
         return
     sure, with_less = narrowest(path, demand)
     assert sure >= demand.in_flight > with_less
     workers = path.hop("workers").processes
     if workers > 1:
-        fewer = with_workers(path, workers - 1)
+        fewer = with_processes(path, "workers", workers - 1)
         assert path_walls(fewer, demand)[0][1].sure < demand.in_flight
 
 
-def _check_offer(demand: Demand, here: Host, fits: int) -> None:
+def _check_offer(demand: Demand, here: Host, layout: Layout, fits: int) -> None:
     """The number that an Impossible offers fits, and 1.01 times it does not."""
 
     def at(n: int) -> Demand:
@@ -121,9 +154,9 @@ def _check_offer(demand: Demand, here: Host, fits: int) -> None:
 
     assert 0 <= fits < demand.in_flight
     if fits:
-        assert path_walls(size(at(fits), here, LAYOUT), at(fits))[0][1].sure >= fits
+        assert path_walls(size(at(fits), here, layout), at(fits))[0][1].sure >= fits
     with pytest.raises(Impossible):
-        size(at(max(fits + 1, math.ceil(fits * 1.01))), here, LAYOUT)
+        size(at(max(fits + 1, math.ceil(fits * 1.01))), here, layout)
 
 
 def test_every_value_of_a_sized_path_has_a_source() -> None:

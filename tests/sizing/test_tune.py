@@ -16,8 +16,8 @@ from holdfast.model.values import assumed, observed
 from holdfast.programs import tunables as names
 from holdfast.programs.ports import parse_ports
 from holdfast.programs.tunables import TUNABLES
-from holdfast.sizing.direct import scaled, size
 from holdfast.sizing.layout import Layout, Service
+from holdfast.sizing.path import scaled, size
 from holdfast.sizing.tune import tune, with_changes
 from tests.sizing.test_law_1 import GIB, LAYOUT, host, profile
 

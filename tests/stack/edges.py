@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from holdfast.sizing.edge import EdgeLayout, Program, size_edge
+from holdfast.sizing.edge import size_edge
+from holdfast.sizing.layout import EdgeLayout, Program
 from holdfast.stack.config import EdgeConfig
 from tests.edges import BUSY, demand, host
 
@@ -15,6 +16,6 @@ def behind(
     program: Program, *, nofile: int = 20_000, somaxconn: int = 4_096, burst: int = BUSY
 ) -> dict[str, Any]:
     """The fields of a stack's config that put the edge before its slots."""
-    layout = EdgeLayout(program, "", SLOTS, grace_s=20.0, request_buffering=False)
-    hop = size_edge(demand(burst=burst), host(nofile, somaxconn), layout)
+    layout = EdgeLayout(program, "", grace_s=20.0, request_buffering=False)
+    hop = size_edge(demand(burst=burst), host(nofile, somaxconn), layout, SLOTS)
     return {"listen": "slots", "edge": EdgeConfig(hop), "slots": SLOTS}

@@ -12,7 +12,7 @@ import pytest
 
 from holdfast.load.fleet import Fleet
 from holdfast.model.errors import BadInput
-from holdfast.sizing.edge import Program
+from holdfast.sizing.layout import Program
 from holdfast.stack.process import StackProcess
 from tests.edges import PROGRAMS
 from tests.helpers import wait_until

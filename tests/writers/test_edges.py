@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from holdfast.model.path import Hop
-from holdfast.sizing.edge import EdgeLayout, Program, size_edge
+from holdfast.sizing.edge import size_edge
+from holdfast.sizing.layout import EdgeLayout, Program
 from holdfast.writers import haproxy, nginx
 from holdfast.writers.site import Balance, Site, plain
 from tests.edges import INSTALLED, PROGRAMS, demand, host
@@ -21,7 +22,7 @@ WRITERS = {"nginx": nginx.render, "haproxy": haproxy.render}
 
 def sized(program: Program, nofile: int = 20_000) -> Hop:
     """An edge for 2,000 in flight before three slots."""
-    return size_edge(demand(), host(nofile), EdgeLayout(program, "", len(SLOTS)))
+    return size_edge(demand(), host(nofile), EdgeLayout(program, ""), len(SLOTS))
 
 
 def check(program: Program, path: Path) -> subprocess.CompletedProcess[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from holdfast.cli.edges import NONE, Chosen, choose_edge, edge_layout
 from holdfast.cli.elsewhere import Elsewhere, planned_host
 from holdfast.facts.profiles import read_profiles
 from holdfast.model.errors import BadInput
@@ -20,8 +21,8 @@ from holdfast.model.values import Source, Value, assumed
 from holdfast.programs.catalog import path_walls
 from holdfast.programs.kernel import PROCESSOR_SHARE, memory_parts
 from holdfast.readers.project import Project, project_demand, read_project, row_profile
-from holdfast.sizing.direct import size
 from holdfast.sizing.layout import Layout, Service
+from holdfast.sizing.path import size
 
 CONFIG_NAME = "holdfast.toml"
 OPEN_RATE = 10_000.0
@@ -57,6 +58,7 @@ class Options(msgspec.Struct, frozen=True):
     host: Elsewhere = Elsewhere()
     profile: str | None = None
     usual_time_s: float = USUAL_TIME_S
+    edge: str = NONE
 
 
 class Planned(msgspec.Struct, frozen=True):
@@ -83,7 +85,7 @@ class Planned(msgspec.Struct, frozen=True):
         for hop in self.path.hops:
             if hop.host != self.host.name or hop is kernel:
                 continue
-            base, request, idle = memory_parts(hop, kernel, self.demand)
+            base, request, idle = memory_parts(hop, self.path, self.demand)
             found[hop.name] = base + request * self.demand.in_flight + idle * self.demand.idle
         return found
 
@@ -92,8 +94,10 @@ def plan_path(options: Options, sizing: Callable[[Demand, Host, Layout], Path] =
     """Size the path for the options on this host; raises BadInput or Impossible."""
     project, notes = with_profile(find_project(options), options)
     host = planned_host(options.host)
+    chosen = choose_edge(options.edge, options.host)
     layout = make_layout(project, options)
-    mean_time = _mean_time(options, project, layout, host)
+    mean_time = _mean_time(options, project, layout, host, chosen)
+    layout = with_edge(layout, chosen, mean_time.number)
     offered = options.in_flight + options.surplus
     demand = project_demand(
         project,
@@ -105,7 +109,7 @@ def plan_path(options: Options, sizing: Callable[[Demand, Host, Layout], Path] =
     )
     path = sizing(demand, host, layout)
     walls = path_walls(path, demand)
-    return Planned(options, project, demand, host, path, walls, mean_time, notes)
+    return Planned(options, project, demand, host, path, walls, mean_time, (*notes, *chosen.notes))
 
 
 def _burst(options: Options, rate: float) -> int:
@@ -170,6 +174,19 @@ def make_layout(project: Project, options: Options) -> Layout:
     )
 
 
+def with_edge(layout: Layout, chosen: Chosen, mean_time_s: float) -> Layout:
+    """The layout with the edge before its workers, which keeps clients as long as they would."""
+    edge = edge_layout(
+        chosen,
+        mean_time_s,
+        keep_alive_s=layout.keep_alive_s,
+        grace_s=layout.grace_s,
+        opening_rate=layout.opening_rate,
+    )
+    end = None if edge is None else _fact("kernel", "unix_end_bytes")
+    return msgspec.structs.replace(layout, edge=edge, unix_end_bytes=end)
+
+
 def fact_profile(name: str) -> Profile:
     """The measured profile of a program that ships with Holdfast."""
     names = ("base_bytes", "request_bytes", "idle_bytes", "request_cpu_s", "own_descriptors")
@@ -208,7 +225,9 @@ def known_mean_time_s(options: Options) -> float | None:
     return None if written is None else parse_seconds(written)
 
 
-def _mean_time(options: Options, project: Project, layout: Layout, host: Host) -> Value:
+def _mean_time(
+    options: Options, project: Project, layout: Layout, host: Host, chosen: Chosen
+) -> Value:
     """As told; else as long as the processor needs for the rate to be carried, 20 s at least."""
     if options.mean_time_s is not None:
         if options.mean_time_s <= 0:
@@ -221,6 +240,8 @@ def _mean_time(options: Options, project: Project, layout: Layout, host: Host) -
     cpu_s = layout.worker.request_cpu_s.number
     if layout.generator is not None:
         cpu_s += layout.generator.request_cpu_s.number
+    if chosen.program is not None:
+        cpu_s += _fact(chosen.program, "request_cpu_s").number
     units = {use.service: use.units for kind in project.demand.kinds for use in kind.uses}
     for service in layout.services:
         if service.profile is not None:
@@ -228,10 +249,10 @@ def _mean_time(options: Options, project: Project, layout: Layout, host: Host) -
     rate = host.cores * PROCESSOR_SHARE * RATE_MARGIN / cpu_s
     clients = options.in_flight + options.surplus
     opening_s = OPENINGS * clients / OPEN_RATE if options.here else 0.0
-    chosen = float(math.ceil(max(options.usual_time_s, clients / rate, opening_s)))
+    longest = float(math.ceil(max(options.usual_time_s, clients / rate, opening_s)))
     why = (
         f"the most of {options.usual_time_s:g} s; what {cpu_s * 1e6:.0f} us a request on "
         f"{host.cores:g} cores ask for, {RATE_MARGIN:g} of that rate used; "
         f"and {OPENINGS} times the opening"
     )
-    return assumed("mean_time_s", chosen, why)
+    return assumed("mean_time_s", longest, why)

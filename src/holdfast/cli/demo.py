@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from holdfast.cli.context import Options
+from holdfast.cli.edges import NONE, check_installed, edge_option
 from holdfast.cli.options import (
     COUNT,
     COUNT_OR_ZERO,
@@ -38,6 +39,7 @@ IDLE_SHARE = 10
 @click.option("--app-dir", type=click.Path(), default=None, help="Folder of your own app.")
 @click.option("--config", type=click.Path(), default=None, help="Its holdfast.toml.")
 @profile_option
+@edge_option(NONE)
 @click.option(
     "--idle",
     type=COUNT_OR_ZERO,
@@ -68,11 +70,13 @@ def demo(**given: Any) -> int:
 
     \b
     holdfast demo
+    holdfast demo --edge nginx
     holdfast demo --in-flight 250k --app wait:app
     holdfast demo -n 2k --mean-time 2s --json
     """
     app = given["app"]
     check_app(app)
+    check_installed(given["edge"])
     idle = given["idle"]
     options = Options(
         app=app,
@@ -83,6 +87,7 @@ def demo(**given: Any) -> int:
         mean_time_s=given["mean_time"],
         here=True,
         profile=given["profile"],
+        edge=given["edge"],
     )
     told = {name: given[name] for name in ("hold_s", "out", "report", "as_json")}
     return prove_app(options, **told)

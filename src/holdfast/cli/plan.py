@@ -8,6 +8,7 @@ import click
 
 from holdfast.cli import say, show
 from holdfast.cli.context import Options, plan_path
+from holdfast.cli.edges import AUTO, edge_option
 from holdfast.cli.elsewhere import Elsewhere, host_options
 from holdfast.cli.options import app_options, check_app, demand_options, json_option
 
@@ -16,6 +17,7 @@ from holdfast.cli.options import app_options, check_app, demand_options, json_op
 @click.argument("app", default="")
 @demand_options(None)
 @app_options
+@edge_option(AUTO)
 @host_options
 @click.option("--explain", is_flag=True, help="Also print the source of every number.")
 @json_option

@@ -107,7 +107,7 @@ def _check(options: Options, out: str | None, profile_out: str) -> None:
 def take(planned: Planned, proof: Climb) -> Taken:
     """What was measured and what fits it; raises Unfit where nothing does."""
     demand, workers = planned.demand, planned.path.hop(WORKERS)
-    ends = socket_ends(workers, demand)
+    ends = socket_ends(workers, planned.path, demand).request
     programs = {WORKERS: fit_workers(proof.loads, open_before=proof.open_before, ends=ends)}
     for name, row in planned.project.services.items():
         hop = planned.path.hop(name)

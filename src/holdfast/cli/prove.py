@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from holdfast.cli.context import Options, known_mean_time_s
+from holdfast.cli.edges import AUTO, NONE, check_installed, edge_option
 from holdfast.cli.options import (
     COUNT,
     COUNT_OR_ZERO,
@@ -37,6 +38,7 @@ from holdfast.model.errors import BadInput
 @click.option("--app-dir", type=click.Path(), default=".", help="Folder of an app TARGET.")
 @click.option("--config", type=click.Path(), default=None, help="The app's holdfast.toml.")
 @profile_option
+@edge_option(AUTO)
 @click.option(
     "--profile-out", type=click.Path(dir_okay=False), help="Take a profile, and write it here."
 )
@@ -74,6 +76,9 @@ def prove(target: str, **given: Any) -> int:
         wanted = {key: value for key, value in given.items() if key in names}
         return prove_url(UrlProof(target=target, by_rate=by_rate, **wanted))
     check_app(target)
+    check_installed(given["edge"])
+    if profile_out is not None:
+        given["edge"] = NONE  # a profile is of the app alone
     names = Options.__struct_fields__
     wanted = {key: value for key, value in given.items() if key in names}
     if by_rate is not None:

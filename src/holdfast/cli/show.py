@@ -20,8 +20,6 @@ from holdfast.model.values import Source, Value, assumed, derived
 
 BYTES = ("memory_available", "cgroup_memory_max", "cgroup_memory_used")
 """Sizes whose names do not say so."""
-MANY = ("workers", "processes", "addresses")
-"""Values that only say how many of a hop there are."""
 SHORT = 40
 """A source longer than this is written once for the values that follow each other with it."""
 
@@ -179,10 +177,11 @@ def _held(count: int) -> str:
 
 def _show_sizes(planned: Planned) -> None:
     """What would be started and what it takes; and which numbers nobody measured."""
+    bounds = {(limit.hop, value.setting) for limit, _ in planned.walls for value in limit.inputs}
     for hop in planned.path.hops:
         if hop.program != "kernel":
-            sizes = (v for v in hop.values if v.source is Source.DERIVED and v.setting not in MANY)
-            told = _listed(sizes)
+            sizes = (value for value in hop.values if value.source is Source.DERIVED)
+            told = _listed(v for v in sizes if (hop.name, v.setting) in bounds)
             say.item(f"  {_hop_title(hop)}" + (": " if told else ""), told)
     where = "on this host" if planned.options.host == Elsewhere() else "on that host"
     memory = planned.memory_by_hop().items()

@@ -21,6 +21,7 @@ from holdfast.proof.machine import Machine
 from holdfast.proof.planned import planned_path
 from holdfast.proof.result import Result
 from holdfast.proof.run import Proof, ProofPlan
+from holdfast.stack.config import StackConfig
 from holdfast.stack.process import StackProcess
 from holdfast.stack.warden import Brood
 
@@ -71,13 +72,15 @@ def run_trial(trial: Trial) -> Result:
             stack.wait_until_ready(on_ready=lambda n: step(f"starting {workers}", f"{n:,} ready"))
         if not trial.quiet:
             say.say(f"{workers} at http://{stack.address}:{stack.port}")
-        result = _prove(trial, stack, services, started)
+        result = _prove(trial, config, stack, services, started)
         # Stopping is bounded in time; a second Ctrl-C meanwhile must not cost the result.
         afterwards.enter_context(stop_on_signal(lambda: None))
         return result
 
 
-def _prove(trial: Trial, stack: StackProcess, services: Services, started: Machine) -> Result:
+def _prove(
+    trial: Trial, config: StackConfig, stack: StackProcess, services: Services, started: Machine
+) -> Result:
     planned, demand = trial.planned, trial.planned.demand
     row = planned.project.demand
     load = LoadPlan(
@@ -103,6 +106,7 @@ def _prove(trial: Trial, stack: StackProcess, services: Services, started: Machi
         backlog_total=None,
         mean_time_s=planned.mean_time.number,
         grace_s=trial.grace_s,
+        slots_room=None if config.edge is None else config.slots * stack.serving.backlog,
     )
     if trial.by_rate is not None:
         plan = trial.by_rate.proof_plan(plan)
@@ -115,6 +119,7 @@ def _prove(trial: Trial, stack: StackProcess, services: Services, started: Machi
             in_flight=stack.gauge.in_flight,
             groups=lambda: {
                 "workers": [worker.pid for worker in stack.workers()],
+                **({"edge": list(stack.edge_pids())} if config.edge is not None else {}),
                 **services.groups(apart=trial.apart),
                 "supervisor": [stack.supervisor_pid],
             },

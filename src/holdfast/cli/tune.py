@@ -11,6 +11,7 @@ import click
 
 from holdfast.cli import say
 from holdfast.cli.context import plan_path
+from holdfast.cli.edges import AUTO, edge_option
 from holdfast.cli.options import app_options, demand_options, json_option
 from holdfast.cli.plan import make_options
 from holdfast.cli.show_tune import Compared, show_difference, show_tuning, tune_json
@@ -32,6 +33,7 @@ PAM = "/etc/security"
 @click.argument("app", default="")
 @demand_options(None, required=False)
 @app_options
+@edge_option(AUTO)
 @click.option("--explain", is_flag=True, help="Also print why each setting is enough.")
 @click.option("--diff", is_flag=True, help="Show what --apply would change, and change nothing.")
 @click.option("--apply", is_flag=True, help="Make the changes: files, and the running values.")

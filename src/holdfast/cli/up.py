@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import click
+import msgspec
 
 from holdfast.cli import say, show
 from holdfast.cli.context import Planned, plan_path
+from holdfast.cli.edges import AUTO, check_installed, edge_option
 from holdfast.cli.options import SECONDS, app_options, check_app, demand_options, json_option
 from holdfast.cli.plan import make_options
-from holdfast.stack.config import StackConfig
+from holdfast.stack.config import EdgeConfig, StackConfig
 from holdfast.stack.supervisor import Supervisor
 
 
@@ -16,6 +18,7 @@ from holdfast.stack.supervisor import Supervisor
 @click.argument("app")
 @demand_options("2k")
 @app_options
+@edge_option(AUTO)
 @click.option("--address", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
 @click.option(
@@ -25,14 +28,17 @@ from holdfast.stack.supervisor import Supervisor
 def up(app: str, address: str, port: int, grace_s: float, as_json: bool, **given: object) -> int:
     """Run an ASGI app sized for a number of requests in flight.
 
-    One listening socket a worker, owned by this process: a worker that crashes is replaced and
-    its waiting connections are not lost. Stops on Ctrl-C or TERM once requests have finished.
+    nginx or HAProxy before one socket a worker, all owned by this process: what crashes is
+    replaced, and connections that wait are not lost. Without either installed, or with
+    `--edge none`, clients reach the workers themselves. Stops on Ctrl-C or TERM once requests
+    have finished.
 
     \b
     holdfast up shop:app --app-dir examples/shop --in-flight 50k
     holdfast up main:app --port 8080 --in-flight 2k --grace 60s
     """
     check_app(app)
+    check_installed(str(given["edge"]))
     planned = plan_path(make_options(app, given))
     config = stack_config(planned, address=address, port=port, grace_s=grace_s)
     if not as_json:
@@ -53,7 +59,7 @@ def stack_config(
     numbers = {value.setting: value.number for value in workers.values}
     mean_s = f"{planned.mean_time.number:g}"
     told = {key: text.replace("{mean_s}", mean_s) for key, text in planned.project.env.items()}
-    return StackConfig(
+    config = StackConfig(
         app=planned.options.app or planned.project.app,
         app_dir=planned.options.app_dir,
         address=address,
@@ -65,4 +71,11 @@ def stack_config(
         grace_s=grace_s,
         in_flight=planned.demand.in_flight,
         env={**told, **(env or {})},
+    )
+    edge = next((hop for hop in planned.path.hops if hop.name == "edge"), None)
+    if edge is None:
+        return config
+    idle_s = edge.links[0].dialler_idle_s.number
+    return msgspec.structs.replace(
+        config, listen="slots", edge=EdgeConfig(edge), dialler_idle_s=idle_s
     )

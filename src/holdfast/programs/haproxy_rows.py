@@ -134,6 +134,15 @@ POOL_HIGH = Setting(
     "Above this part of its descriptors idle server connections are closed for new ones.",
 )
 
+SERVER_POOL_MAX = Setting(
+    "server_pool_max_conn",
+    "connections",
+    -1,
+    "2.0",
+    "haproxy",
+    "Idle connections that one process keeps to one server; -1 is as many as were in use.",
+)
+
 
 def _timeout(name: str, doc: str, since: str = "1.1") -> Setting:
     return Setting(name, "seconds", None, since, "haproxy", f"{doc} Unset, it is unlimited.")
@@ -150,5 +159,6 @@ TIMEOUTS = (
 ROWS = (
     *(MAXCONN, FRONTEND_MAXCONN, SERVER_MAXCONN, RETRIES, NBTHREAD, ULIMIT_N, FD_HARD_LIMIT),
     *(LISTENERS, STATS_SOCKETS, CHECKS, BACKLOG, STREAMS, BUFSIZE, MAXQUEUE, POOL_LOW, POOL_HIGH),
+    SERVER_POOL_MAX,
     *TIMEOUTS,
 )

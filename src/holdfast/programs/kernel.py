@@ -6,14 +6,24 @@ Counts what every hop on the host takes: memory, sockets, processor time.
 from __future__ import annotations
 
 import math
+from typing import Final
+
+import msgspec
 
 from holdfast.model.limit import Act, Full, Limit, Scope
-from holdfast.model.path import Demand, Hop, Host, Path, Spread
+from holdfast.model.path import Demand, Hop, Host, Path, Protocol, Spread
 from holdfast.model.units import format_bytes
 from holdfast.model.values import Value
+from holdfast.programs import haproxy, nginx
 from holdfast.programs.rows import Setting, counted, number
-from holdfast.programs.sockets import EDGES, accept_queue, dialled, dialler
+from holdfast.programs.sockets import EDGES, accept_queue, arriving, dialled, dialler
 
+KERNEL: Final = "kernel"
+"""Name of the hop that stands for a host's kernel."""
+PLACES: Final = {"nginx": "worker_connections", "haproxy": "ulimit_n"}
+"""How many connections each process of an edge sets memory aside for when it starts."""
+BUFFERED: Final = {"nginx": nginx.buffered, "haproxy": haproxy.buffered}
+"""What an edge keeps of bodies and answers, at worst: memory, disk, files."""
 PROCESSOR_SHARE = 0.7
 """The part of a host's cores that is planned for (design: rate x CPU seconds <= cores x 0.7)."""
 SYN_BACKLOG_SHARE = 0.75
@@ -65,10 +75,10 @@ def limits(hop: Hop, path: Path, demand: Demand) -> tuple[Limit, ...]:
     """Accept queues, memory, processor, open files and connection tracking of the hop's host."""
     host = path.host(hop.host)
     on_host = tuple(h for h in path.hops if h.host == host.name and h.program != "kernel")
-    found = [_memory(hop, host, on_host, demand), _processor(hop, host, on_host, demand)]
+    found = [_memory(hop, path, on_host, demand), _processor(hop, host, on_host, demand)]
     found += [_accept_queue(h, path, demand) for h in on_host]
-    found += [_half_open(h, host, demand) for h in on_host]
-    found += [_open_files(hop, host, on_host, demand), _conntrack(hop, host, demand)]
+    found += [_half_open(h, path, demand) for h in on_host]
+    found += [_open_files(hop, path, on_host, demand), _conntrack(hop, host, demand)]
     return tuple(limit for limit in found if limit is not None)
 
 
@@ -85,34 +95,54 @@ def units_made(hop: Hop, demand: Demand) -> float:
     return demand.uses(hop.name)[1] / _held_s(hop, demand)
 
 
-def socket_ends(hop: Hop, demand: Demand) -> float:
-    """Socket ends that one request in flight keeps open in the hop's processes."""
-    if hop.program == "holdfast-load":
-        return 1 / demand.streams
+class Ends(msgspec.Struct, frozen=True):
+    """Ends of sockets that one request in flight (`tcp`, `unix`) and one idle client keep open."""
+
+    tcp: float
+    unix: float
+    idle: float
+
+    @property
+    def request(self) -> float:
+        """Those of one request in flight, of either kind: each is a descriptor."""
+        return self.tcp + self.unix
+
+
+def socket_ends(hop: Hop, path: Path, demand: Demand) -> Ends:
+    """Ends of sockets that requests and idle clients keep open in the hop's processes."""
     if hop.program == "service":
-        return units_at_once(hop, demand)
-    return 1 / demand.streams + dialled(hop, demand)
+        return Ends(units_at_once(hop, demand), 0.0, 0.0)
+    arrived, idle, _ = arriving(hop, path, demand)
+    front = dialler(hop, path)
+    by_unix = arrived if front is not None and front[1].protocol is Protocol.UNIX else 0.0
+    locally = tuple(link for link in hop.links if link.protocol is Protocol.UNIX)
+    to_unix = dialled(msgspec.structs.replace(hop, links=locally), demand)
+    tcp = arrived - by_unix + dialled(hop, demand) - to_unix
+    return Ends(tcp, by_unix + to_unix, idle)
 
 
-def memory_parts(hop: Hop, kernel: Hop, demand: Demand) -> tuple[float, float, float]:
+def memory_parts(hop: Hop, path: Path, demand: Demand) -> tuple[float, float, float]:
     """Bytes of a hop: (what its processes take with nothing to do, per request, per idle client).
 
-    Both with the kernel's share for the hop's ends of sockets.
+    Each with the kernel's share for the hop's ends of sockets; what an edge sets aside for each
+    connection that it is configured for is there from its start.
     """
-    end = number(kernel, "socket_end_bytes")
-    shared = number(hop, "shared_descriptors") * end
-    base = (number(hop, "base_bytes") + shared) * hop.processes
-    units = units_at_once(hop, demand)
-    request = number(hop, "request_bytes") * units + socket_ends(hop, demand) * end
-    idle = 0.0 if hop.program == "service" else number(hop, "idle_bytes") + end
-    return base, request, idle
+    kernel, ends = path.hop(KERNEL), socket_ends(hop, path, demand)
+    tcp, unix = (number(kernel, f"{kind}_end_bytes") for kind in ("socket", "unix"))
+    shared = number(hop, "shared_descriptors") * tcp
+    table = number(hop, "connection_bytes") * number(hop, PLACES.get(hop.program, ""))
+    base = (number(hop, "base_bytes") + shared + table) * hop.processes
+    own = number(hop, "request_bytes") * units_at_once(hop, demand)
+    kept = BUFFERED[hop.program](hop, demand)[0] if hop.program in BUFFERED else 0.0
+    request = own + kept + ends.tcp * tcp + ends.unix * unix
+    return base, request, (number(hop, "idle_bytes") + tcp) * ends.idle
 
 
-def _memory(kernel: Hop, host: Host, on_host: tuple[Hop, ...], demand: Demand) -> Limit | None:
-    available = host.get("memory_available")
+def _memory(kernel: Hop, path: Path, on_host: tuple[Hop, ...], demand: Demand) -> Limit | None:
+    available = path.host(kernel.host).get("memory_available")
     if available is None or available.value is None:
         return None
-    parts = [memory_parts(hop, kernel, demand) for hop in on_host]
+    parts = [memory_parts(hop, path, demand) for hop in on_host]
     base, request, idle = (sum(column) for column in zip(*parts, strict=True))
     return counted(
         kernel.name,
@@ -178,9 +208,11 @@ def half_open_most(host: Host) -> Value | None:
     return most if known and off else None
 
 
-def _half_open(hop: Hop, host: Host, demand: Demand) -> Limit | None:
-    most = half_open_most(host)
+def _half_open(hop: Hop, path: Path, demand: Demand) -> Limit | None:
+    most, front = half_open_most(path.host(hop.host)), dialler(hop, path)
     if most is None or hop.get("backlog") is None or not demand.burst:
+        return None
+    if front is not None and front[1].protocol is Protocol.UNIX:
         return None
     return counted(
         hop.name,
@@ -199,21 +231,23 @@ def _half_open(hop: Hop, host: Host, demand: Demand) -> Limit | None:
     )
 
 
-def _open_files(kernel: Hop, host: Host, on_host: tuple[Hop, ...], demand: Demand) -> Limit | None:
+def _open_files(kernel: Hop, path: Path, on_host: tuple[Hop, ...], demand: Demand) -> Limit | None:
+    host = path.host(kernel.host)
     most, used = host.get("file_max"), host.get("file_used")
     if most is None or most.value is None:
         return None
     own = (used.number if used and used.value is not None else 0.0) + sum(
         number(hop, "own_descriptors") * hop.processes for hop in on_host
     )
-    ends = sum(socket_ends(hop, demand) for hop in on_host)
+    found = [socket_ends(hop, path, demand) for hop in on_host]
+    ends = sum(each.request for each in found)
     return counted(
         kernel.name,
         "open files",
         capacity=most.number,
         own=own,
         per_request=ends,
-        per_idle=float(sum(hop.program != "service" for hop in on_host)),
+        per_idle=sum(each.idle for each in found),
         full=Full(Act.REFUSES, told="ENFILE"),
         enforcer="kernel (fs.file-max)",
         inputs=tuple(v for v in (most, used) if v is not None),

@@ -116,3 +116,19 @@ def last_place(hop: Hop, demand: Demand, free: float, accepting: Full, refused: 
         return Full(Act.REFUSES, told=refused, also=(accepting.act,))
     told = f"{accepting.told}; {refused} where only its upstream has no place"
     return Full(accepting.act, told=told, also=(Act.REFUSES,))
+
+
+def kept_idle(hop: Hop, path: Path) -> float:
+    """Idle connections that the edge before a hop may keep to one of its processes, at most.
+
+    nginx bounds them by `keepalive`, over all servers in each of its processes; HAProxy by
+    `pool-max-conn`, for each server in each process. An edge that bounds nothing keeps no more
+    than were in flight.
+    """
+    front = dialler(hop, path)
+    if front is None:
+        return 0.0
+    edge = front[0]
+    setting = "keepalive" if edge.program == "nginx" else "server_pool_max_conn"
+    most = edge.get(setting)
+    return 0.0 if most is None or most.value is None else max(0.0, most.number) * edge.processes

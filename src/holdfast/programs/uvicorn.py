@@ -10,7 +10,7 @@ from holdfast.model.limit import Act, Full, Limit, Scope
 from holdfast.model.path import Demand, Hop, Path, Spread
 from holdfast.model.values import Value
 from holdfast.programs.rows import Setting, counted, effective, number
-from holdfast.programs.sockets import arriving, dialled
+from holdfast.programs.sockets import arriving, dialled, kept_idle
 
 EVENT_LOOP_SHARE = 0.7
 """The part of a core that one event loop is planned to use (design: rate x CPU <= cores x 0.7)."""
@@ -69,14 +69,14 @@ def limits(hop: Hop, path: Path, demand: Demand) -> tuple[Limit, ...]:
 
 def _descriptors(hop: Hop, path: Path, demand: Demand) -> Limit:
     nofile = effective(hop, NOFILE)
-    own = number(hop, "own_descriptors")
+    own, kept = number(hop, "own_descriptors"), kept_idle(hop, path)
     arrived, idle, spread = arriving(hop, path, demand)
     taken = arrived + dialled(hop, demand)
     return counted(
         hop.name,
         "descriptors",
         capacity=float("inf") if nofile.value is None else nofile.number,
-        own=own,
+        own=own + kept,
         per_request=taken,
         per_idle=idle,
         scope=Scope.PROCESS,
@@ -85,7 +85,9 @@ def _descriptors(hop: Hop, path: Path, demand: Demand) -> Limit:
         full=Full(Act.CLOSES, told="accepted, then closed (EMFILE)"),
         enforcer=NOFILE.enforced_by,
         inputs=tuple(v for v in (nofile, hop.get("own_descriptors")) if v is not None),
-        formula=f"{taken:g} a request, 1 an idle client, {own:g} of its own",
+        formula=f"{taken:g} a request, "
+        + (f"{kept:,.0f} idle ones of the edge" if kept else "1 an idle client")
+        + f", {own:g} of its own",
     )
 
 

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from holdfast.model.errors import HoldfastError
-from holdfast.proof.watch import WORKERS
+from holdfast.proof.watch import EDGE, WORKERS
 
 OFF_MOST: Final = 0.2
 """A fit whose 95 % interval is wider than a fifth of a request's bytes either way predicts little:
@@ -82,6 +82,14 @@ def fit_service(loads: Sequence[Load], name: str, *, calls_held: float, calls_ma
         request_cpu_s=cost.request_cpu_s / calls_made,
         request_cpu_s_off=cost.request_cpu_s_off / calls_made,
     )
+
+
+def fit_edge(loads: Sequence[Load]) -> Cost:
+    """The cost of the edge before the workers, a connection that it keeps idle included.
+
+    Raises Unfit where there are too few loads for a line.
+    """
+    return _fit(loads, EDGE)
 
 
 def _fit(loads: Sequence[Load], group: str) -> Cost:

@@ -65,7 +65,9 @@ class ProofPlan(msgspec.Struct, frozen=True):
     `asked` requests are to be in flight for `hold_s` seconds, with `idle` clients beside;
     `clients` are opened (asked + surplus), `open_rate` a second at most, for `open_ceiling_s`
     seconds at most. `backlog_total` is the room of the accept queues (None: what the kernel
-    says). `grace_s` is how long requests in flight at the end are waited for.
+    says). `slots_room` is that of the workers behind an edge (None: there is none): an edge takes
+    clients in faster than workers do. `grace_s` is how long requests in flight at the end are
+    waited for.
     """
 
     asked: int
@@ -78,6 +80,7 @@ class ProofPlan(msgspec.Struct, frozen=True):
     backlog_total: int | None = None
     mean_time_s: float | None = None
     grace_s: float = 10.0
+    slots_room: int | None = None
 
 
 class Proof:
@@ -170,7 +173,8 @@ class Proof:
         while True:
             sample, queue = watch.sample(), watch.queue()
             backlog = plan.backlog_total or (queue.backlog if queue else None)
-            queued = math.ceil(queue.fullest * backlog) if queue and backlog else None
+            fullest = max(queue.fullest if queue else 0.0, self._behind(sample.in_flight))
+            queued = math.ceil(fullest * backlog) if queue and backlog else None
             allowed = ramp.step(
                 now_s, sample.connected + sample.idle, sample.opening, queued, backlog
             )
@@ -194,6 +198,12 @@ class Proof:
                 if allowed == everyone and self._is_reached(seen, can_count):
                     return ""
             now_s = self._wait_until(now_s + STEP_S)
+
+    def _behind(self, sent: int) -> float:
+        """The part of the room behind an edge that may be taken: what was sent and not started."""
+        if self._plan.slots_room is None or self._in_flight is None:
+            return 0.0
+        return max(0, sent - self._in_flight()) / self._plan.slots_room
 
     def _is_reached(self, seen: Sighting, can_count: bool) -> bool:
         """Whether every client is there, and every witness that there is counts what was asked."""

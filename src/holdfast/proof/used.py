@@ -14,7 +14,7 @@ from holdfast.model.errors import HoldfastError
 from holdfast.proof.kernel import PortWitness
 from holdfast.proof.planned import Key
 
-ACCEPT_QUEUE: Final[Key] = ("workers", "accept queue")
+ACCEPT_QUEUE: Final = "accept queue"
 EVENT_LOOP: Final[Key] = ("workers", "event loop")
 CLIENT_SOCKETS: Final[Key] = ("clients", "client sockets")
 OPEN_FILES: Final[Key] = ("kernel", "open files")

@@ -27,6 +27,8 @@ OPENING_SHARE: Final = 0.02
 """While clients are let in: nothing is claimed of these counts, and the opening needs the core."""
 GENERATOR: Final = "generator"
 WORKERS: Final = "workers"
+EDGE: Final = "edge"
+"""The group whose sockets clients dial, where there is one; else they dial the workers."""
 SERVICES: Final = "services"
 
 
@@ -114,7 +116,7 @@ class Watch:
         counts = read_counts(self._hops(used), self._ports, is_last=is_last)
         counts[CLIENT_SOCKETS] = sample.connected + sample.idle + sample.opening
         if queue is not None:
-            counts[ACCEPT_QUEUE] = self._queued_most
+            counts[EDGE if EDGE in used else WORKERS, ACCEPT_QUEUE] = self._queued_most
         at_s = round(sample.at_s - self._start_s, 6)
         passed_s = sample.at_s - self._answered_s
         moment = Moment(
@@ -137,7 +139,7 @@ class Watch:
 
     def _hops(self, used: Mapping[str, Used]) -> dict[str, Iterable[int]]:
         """Pids by hop. All services are one group, so only a single one is known by its name."""
-        groups = {WORKERS: WORKERS}
+        groups = {WORKERS: WORKERS, EDGE: EDGE}
         if len(self._ports) == 1:
             groups |= dict.fromkeys(self._ports, SERVICES)
         return {hop: used[group].each_s for hop, group in groups.items() if group in used}

@@ -6,18 +6,12 @@ onset at 15/16; HAProxy's maxsock = 2 maxconn + own must fit the descriptors.
 
 from __future__ import annotations
 
-import bisect
 import math
-from typing import Literal
 
-import msgspec
-
-from holdfast.model.errors import Impossible
 from holdfast.model.path import Demand, Hop, Host, Link, Protocol, Spread
-from holdfast.model.values import Value, assumed, derived
-from holdfast.sizing.direct import MOST_PROCESSES, on_one
-
-Program = Literal["nginx", "haproxy"]
+from holdfast.model.values import Value, derived, observed
+from holdfast.sizing.counting import MOST_PROCESSES, number, on_one
+from holdfast.sizing.layout import EdgeLayout
 
 NGINX_ONSET = 15 / 16
 """nginx closes what has not asked yet once 1/16 of `worker_connections` is free."""
@@ -40,34 +34,17 @@ CAP_SLACK = 1.05
 """The fullest slot has at most so much more than the mean."""
 
 
-class EdgeLayout(msgspec.Struct, frozen=True):
-    """What an edge is told of the path: which program, and what stands behind it.
+def size_edge(demand: Demand, host: Host, layout: EdgeLayout, workers: int) -> Hop:
+    """The hop `edge` with the fewest processes that hold `demand`, before so many workers.
 
-    `workers` slots, each of which keeps an idle connection `keep_alive_s`; the longest request
-    takes `longest_s`, and a stop gives `grace_s`.
-    """
-
-    program: Program
-    version: str
-    workers: int
-    keep_alive_s: float = 75.0
-    grace_s: float = 30.0
-    longest_s: float = 60.0
-    request_buffering: bool = True
-
-
-def size_edge(demand: Demand, host: Host, layout: EdgeLayout) -> Hop:
-    """The hop `edge` with the fewest processes that hold `demand`, its values derived.
-
-    Raises Impossible where no number of processes has the descriptors and accept queues.
+    Where no number of processes has the descriptors and accept queues, its values are as far as
+    the host lets them go, and its limits say what is short.
     """
     count = _processes(demand, host, layout)
-    if count is None:
-        raise _impossible(demand, host, layout)
     if layout.program == "nginx":
         values = _nginx(demand, host, layout, count)
     else:
-        values = _haproxy(demand, host, layout, count)
+        values = _haproxy(demand, host, layout, count, workers)
     idle = min(UPSTREAM_IDLE_S, layout.keep_alive_s / 2)
     why = "idle connections end at the edge, long before the worker ends them, and so soon that a"
     spare = derived("upstream_keepalive_timeout_s", idle, f"{why} replaced worker need not wait")
@@ -76,29 +53,30 @@ def size_edge(demand: Demand, host: Host, layout: EdgeLayout) -> Hop:
         Protocol.UNIX,
         1.0,
         Spread.LEAST,
-        assumed("dialler_idle_s", idle, f"{why} replaced worker need not wait"),
+        derived("dialler_idle_s", idle, f"{why} replaced worker need not wait"),
         derived("listener_idle_s", layout.keep_alive_s, "longer than the edge's"),
     )
     values += (spare,) if layout.program == "nginx" else ()
+    values += layout.costs
     return Hop("edge", layout.program, layout.version, host.name, count, values, (link,))
 
 
-def _processes(demand: Demand, host: Host, layout: EdgeLayout) -> int | None:
-    """The fewest processes whose descriptors and accept queues do; None where no number does.
+def _processes(demand: Demand, host: Host, layout: EdgeLayout) -> int:
+    """The fewest processes whose descriptors and accept queues do; where none do, those of an
+    even spread.
 
     More processes have fewer connections each, but nginx's hold a descriptor for each other one.
     """
-    files, queue = _number(host, "nofile_hard"), _number(host, "somaxconn")
+    files, queue = number(host, "nofile_hard"), number(host, "somaxconn")
     taken = demand.in_flight * (1 + 1 / demand.streams)
     least = 1 if math.isinf(files) else max(1, math.ceil(taken / files))  # an even spread's
     for count in range(least, MOST_PROCESSES + 1):
-        own = _own(host, layout, count)
-        if own >= files:
-            return None
+        if _own(host, layout, count) >= files:
+            break
         if _nofile(demand, host, layout, count) <= files and _burst(demand, count) <= queue:
             cores = min(math.floor(host.cores) or 1, demand.in_flight)
             return max(count, cores) if layout.program == "nginx" else count
-    return None
+    return min(least, MOST_PROCESSES)
 
 
 def _each(demand: Demand, count: int) -> tuple[int, int]:
@@ -141,7 +119,6 @@ def _nofile(demand: Demand, host: Host, layout: EdgeLayout, count: int) -> int:
 def _nginx(demand: Demand, host: Host, layout: EdgeLayout, count: int) -> tuple[Value, ...]:
     requests, idle = _each(demand, count)
     connections, own = _connections(demand, count), _own(host, layout, count)
-    a_second = min(requests, math.ceil(demand.rate / count))
     taken = 1 + 1 / demand.streams
     return (
         derived("worker_processes", count, "a core each, or as many as their descriptors ask for"),
@@ -151,42 +128,45 @@ def _nginx(demand: Demand, host: Host, layout: EdgeLayout, count: int) -> tuple[
             f"{requests:,} requests on the fullest of {count} x {taken:g} / (15/16) "
             f"+ {idle:,} idle clients + 1 + {NGINX_LISTENERS} listeners",
         ),
-        derived(
+        _files(
             "worker_rlimit_nofile",
             connections + own,
+            host,
             f"{connections:,} connections + {own} of its own",
         ),
-        _backlog(demand, count),
+        _backlog(demand, host, layout, count),
         derived(
             "keepalive",
-            a_second,
+            _a_second(demand, requests, count),
             f"answers of a second in one process: {demand.rate:,.0f}/s / {count}",
         ),
         derived("keepalive_timeout_s", layout.keep_alive_s, "how long an idle client may stay"),
-        assumed("client_body_buffer_size", 16_384, "nginx's default; a larger body is a file"),
-        assumed("proxy_connect_timeout_s", 5, "a unix socket answers at once or not at all"),
+        derived("client_body_buffer_size", 16_384, "nginx's default; a larger body is a file"),
+        derived("proxy_connect_timeout_s", 5, "a unix socket answers at once or not at all"),
         derived("proxy_read_timeout_s", *_longest(layout)),
-        assumed(
+        derived(
             "proxy_request_buffering", layout.request_buffering, "on: a slow client costs no worker"
         ),
-        assumed(
+        derived(
             "proxy_max_temp_file_size",
             0,
             "answers stay in memory: a file would be one descriptor more a request",
         ),
         derived("listeners", NGINX_LISTENERS, "the port, and the probe's socket"),
-        assumed("reuseport", True, "a socket a worker: the kernel hashes, and none is left out"),
-        assumed("log_files", 0, "no access log"),
-        assumed("zone", True, "one count of connections for all workers of nginx"),
+        derived("reuseport", True, "a socket a worker: the kernel hashes, and none is left out"),
+        derived("log_files", 0, "no access log"),
+        derived("zone", True, "one count of connections for all workers of nginx"),
     )
 
 
-def _haproxy(demand: Demand, host: Host, layout: EdgeLayout, count: int) -> tuple[Value, ...]:
+def _haproxy(
+    demand: Demand, host: Host, layout: EdgeLayout, count: int, workers: int
+) -> tuple[Value, ...]:
     requests, idle = _each(demand, count)
     maxconn = _maxconn(demand, count)
     threads, own = _threads(host, count), _own(host, layout, count)
-    share = math.ceil(requests / layout.workers)
-    cap = math.ceil(share * CAP_SLACK) + 1
+    cap = math.ceil(math.ceil(requests / workers) * CAP_SLACK) + 1
+    kept = max(1, math.ceil(_a_second(demand, requests, count) / workers))
     needed = 2 * maxconn + own
     longest = _longest(layout)
     return (
@@ -196,17 +176,23 @@ def _haproxy(demand: Demand, host: Host, layout: EdgeLayout, count: int) -> tupl
             f"{requests:,} requests on the fullest of {count} + {idle:,} idle clients; it fixes "
             f"maxsock, 2 x {maxconn:,} + own",
         ),
-        derived("ulimit_n", needed, f"maxsock: 2 x {maxconn:,} + {own} of its own"),
+        _files("ulimit_n", needed, host, f"maxsock: 2 x {maxconn:,} + {own} of its own"),
         derived("nbthread", threads, f"{host.cores:g} cores / {count} processes"),
         derived(
             "server_maxconn",
             cap,
-            f"{requests:,} / {layout.workers} slots x {CAP_SLACK:g}; each of {count} processes "
+            f"{requests:,} / {workers} slots x {CAP_SLACK:g}; each of {count} processes "
             "counts for itself",
         ),
-        _backlog(demand, count),
+        derived(
+            "server_pool_max_conn",
+            kept,
+            f"answers of a second of one slot in one process: {demand.rate:,.0f}/s / {count} "
+            f"/ {workers}",
+        ),
+        _backlog(demand, host, layout, count),
         *(
-            assumed(f"tune_pool_{end}_fd_ratio", share, f"{POOL}, and none would be kept at {was}")
+            derived(f"tune_pool_{end}_fd_ratio", share, f"{POOL}, and none would be kept at {was}")
             for end, share, was in (("low", 99, 20), ("high", 100, 25))
         ),
         derived("listeners", 1, "a socket of the port each process"),
@@ -216,11 +202,11 @@ def _haproxy(demand: Demand, host: Host, layout: EdgeLayout, count: int) -> tupl
             layout.grace_s + PATIENCE_S,
             f"after the {layout.grace_s:g} s that requests in flight are given to finish",
         ),
-        assumed("timeout_connect_s", 5, "a unix socket answers at once or not at all"),
+        derived("timeout_connect_s", 5, "a unix socket answers at once or not at all"),
         derived("timeout_client_s", *longest),
         derived("timeout_server_s", *longest),
         derived("timeout_queue_s", *longest),
-        assumed("timeout_http_request_s", 10, "a client that sends a byte a second is cut"),
+        derived("timeout_http_request_s", 10, "a client that sends a byte a second is cut"),
         derived(
             "timeout_http_keep_alive_s", layout.keep_alive_s, "how long an idle client may stay"
         ),
@@ -233,40 +219,36 @@ def _longest(layout: EdgeLayout) -> tuple[float, str]:
     return math.ceil(longest * 1.5), f"outlasts the longest request, {longest:g} s"
 
 
+def _a_second(demand: Demand, requests: int, count: int) -> int:
+    """Answers of one second in one process, all of which may leave an idle connection."""
+    return min(requests, math.ceil(demand.rate / count))
+
+
+def _files(setting: str, needed: int, host: Host, why: str) -> Value:
+    """Descriptors of a process: as many as it needs, or as the host allows."""
+    files = number(host, "nofile_hard")
+    if needed <= files:
+        return derived(setting, needed, why)
+    return observed(setting, int(files), f"hard limit; {needed:,} needed: {why}")
+
+
 def _burst(demand: Demand, count: int) -> int:
     """Connections of the burst on the fullest of `count` listening sockets."""
+    return max(1, _arriving(demand.burst, demand, count))
+
+
+def _arriving(requests: float, demand: Demand, count: int) -> int:
     spread = Spread.HASH if count > 1 else Spread.ONLY
-    clients = math.ceil(demand.burst / demand.streams)
-    return max(1, on_one(clients, count, spread, demand.miss, spare=False))
+    clients = math.ceil(requests / demand.streams)
+    return on_one(clients, count, spread, demand.miss, spare=False)
 
 
-def _backlog(demand: Demand, count: int) -> Value:
-    """Room in one listening socket for the burst; the kernel cuts it to somaxconn."""
-    why = f"{demand.burst:,} arrive within {demand.burst_s:g} s; on the fullest of {count}"
-    return derived("backlog", _burst(demand, count), why)
-
-
-def _number(host: Host, setting: str) -> float:
-    found = host.get(setting)
-    return math.inf if found is None or found.value is None else found.number
-
-
-def _impossible(demand: Demand, host: Host, layout: EdgeLayout) -> Impossible:
-    """What is short for a single request more than fits."""
-
-    def too_many(in_flight: int) -> bool:
-        burst = math.ceil(demand.burst * in_flight / demand.in_flight)
-        less = msgspec.structs.replace(demand, in_flight=in_flight, burst=burst)
-        return _processes(less, host, layout) is None
-
-    fits = bisect.bisect_left(range(1, demand.in_flight), True, key=too_many)
-    files = _number(host, "nofile_hard")
-    needed = min(_nofile(demand, host, layout, count) for count in (1, 16, 256, MOST_PROCESSES))
-    return Impossible(
-        f"{files:,.0f} descriptors a process are too few for {demand.in_flight:,} in flight "
-        f"behind {layout.program}, in any number of processes",
-        resource="descriptors",
-        missing=max(1.0, needed - files),
-        fits=fits,
-        hint=f"{fits:,} in flight fit here; or raise the hard limit (`LimitNOFILE`, `ulimit -Hn`)",
-    )
+def _backlog(demand: Demand, host: Host, layout: EdgeLayout, count: int) -> Value:
+    """Room in one listening socket: for the burst, or for a trial's opening as far as it may."""
+    burst, arrive = _burst(demand, count), f"arrive within {demand.burst_s:g} s"
+    opened = min(layout.opening_rate * demand.burst_s, demand.in_flight)
+    opening = min(_arriving(opened, demand, count), number(host, "somaxconn"))
+    if opening > burst:
+        why = f"a trial's {opened:,.0f} clients {arrive}; on the fullest of {count}"
+        return derived("backlog", int(opening), why)
+    return derived("backlog", burst, f"{demand.burst:,} {arrive}; on the fullest of {count}")

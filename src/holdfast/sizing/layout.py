@@ -1,11 +1,15 @@
-"""What the sizing is told of the path: services, and who is on the host. Frozen records."""
+"""What the sizing is told of the path: services, an edge, who is on the host. Frozen records."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import msgspec
 
 from holdfast.model.profile import Profile
 from holdfast.model.values import Value
+
+Program = Literal["nginx", "haproxy"]
 
 
 class Service(msgspec.Struct, frozen=True):
@@ -20,11 +24,31 @@ class Service(msgspec.Struct, frozen=True):
     profile: Profile | None = None
 
 
-class Layout(msgspec.Struct, frozen=True):
-    """The direct path: clients -> one SO_REUSEPORT socket a slot -> one worker each -> services.
+class EdgeLayout(msgspec.Struct, frozen=True):
+    """What an edge is told of the path: which program, and what stands behind it.
 
-    `generator` is given where the load is made on the same host; then `opening_rate` is how many
-    clients a second it opens.
+    `workers` slots, each of which keeps an idle connection `keep_alive_s`; the longest request
+    takes `longest_s`, and a stop gives `grace_s`. `opening_rate` clients arrive a second where a
+    trial opens them. `costs` are what its processes, requests and idle clients take.
+    """
+
+    program: Program
+    version: str
+    workers: int = 1
+    keep_alive_s: float = 75.0
+    grace_s: float = 30.0
+    longest_s: float = 60.0
+    request_buffering: bool = True
+    opening_rate: float = 0.0
+    costs: tuple[Value, ...] = ()
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """The path: clients -> an edge, or none -> one socket a slot -> one worker each -> services.
+
+    Without an edge the slots' sockets are of one TCP port by SO_REUSEPORT; behind one they are unix
+    sockets, an end of which takes `unix_end_bytes`. `generator` is given where the load is made on
+    the same host; then `opening_rate` is how many clients a second it opens.
     """
 
     worker: Profile
@@ -34,3 +58,5 @@ class Layout(msgspec.Struct, frozen=True):
     keep_alive_s: float = 75.0
     grace_s: float = 30.0
     opening_rate: float = 0.0
+    edge: EdgeLayout | None = None
+    unix_end_bytes: Value | None = None

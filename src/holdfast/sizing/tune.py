@@ -20,8 +20,8 @@ from holdfast.programs import tunables as names
 from holdfast.programs.kernel import socket_ends
 from holdfast.programs.ports import format_ports, parse_ports, reserved_of
 from holdfast.programs.tunables import BY_SETTING, TUNABLES, Tunable
-from holdfast.sizing.direct import all_limits, attempt, needed, scaled, size
 from holdfast.sizing.layout import Layout
+from holdfast.sizing.path import all_limits, attempt, needed, scaled, size
 from holdfast.sizing.port_range import Range, widened, widest
 
 SPARED = (
@@ -329,7 +329,8 @@ def _plain(row: Tunable, need: float) -> str:
 def _ends(path: Path, demand: Demand) -> float:
     """Socket ends of the whole path at the demand, its idle clients' included."""
     on_host = [hop for hop in path.hops if hop.program not in {"kernel", "service"}]
-    return sum(socket_ends(hop, demand) * demand.in_flight + demand.idle for hop in on_host)
+    found = [socket_ends(hop, path, demand) for hop in on_host]
+    return sum(each.request * demand.in_flight + each.idle * demand.idle for each in found)
 
 
 def _known(host: Host, setting: str) -> bool:

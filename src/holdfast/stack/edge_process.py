@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -80,6 +81,26 @@ def found(program: Program) -> str:
             hint=f"install it (Debian: `apt-get install {program.package}`), or use no edge",
         )
     return path
+
+
+def installed_version(program: Program) -> str:
+    """The version that the installed program says it is, like "1.22.1"; "" where there is none."""
+    try:
+        argv = [found(program), "-v"]
+        asked = subprocess.run(argv, capture_output=True, text=True, timeout=10, check=True)
+    except (BadInput, OSError, subprocess.SubprocessError):
+        return ""
+    said = re.search(r"(?:nginx/|version )(\d[\w.]*)", asked.stdout + asked.stderr)
+    return said[1] if said else ""
+
+
+def children(pid: int) -> tuple[int, ...]:
+    """The processes that a process has started and that are there; none where it is gone."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            return tuple(map(int, file.read().split()))
+    except OSError:
+        return ()
 
 
 def unprivileged() -> tuple[int, int] | None:
@@ -178,11 +199,7 @@ class EdgeProcess:
 
     def pids(self) -> tuple[int, ...]:
         """Its process, or those that it has started to do the work."""
-        try:
-            with open(f"/proc/{self.pid}/task/{self.pid}/children", encoding="ascii") as file:
-                return tuple(map(int, file.read().split())) or (self.pid,)
-        except OSError:
-            return (self.pid,)
+        return children(self.pid) or (self.pid,)
 
     def leave(self) -> None:
         """Let it finish what it holds, take no more, and end."""

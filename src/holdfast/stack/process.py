@@ -34,6 +34,7 @@ from holdfast.stack.config import (
     StackConfig,
     WorkerState,
 )
+from holdfast.stack.edge_process import children
 from holdfast.stack.warden import bound
 from holdfast.wire import Gauge
 
@@ -154,6 +155,13 @@ class StackProcess:
         """Everything that has happened to the edge's processes."""
         with self._changed:
             return list(self._edge_events)
+
+    def edge_pids(self) -> tuple[int, ...]:
+        """The edge's processes that run, and those that they have started."""
+        with self._changed:
+            last = {event.index: event for event in self._edge_events}
+        pids = [e.pid for e in last.values() if e.kind not in {"edge_died", "edge_stopped"}]
+        return tuple(pid for master in pids for pid in (master, *children(master)))
 
     def replace(self, slot: int) -> None:
         """Have a new worker take the slot, and the present one finish; returns at once.

@@ -19,6 +19,7 @@ _TIMEOUTS = (
     *("timeout_connect_s", "timeout_client_s", "timeout_server_s", "timeout_queue_s"),
     *("timeout_http_request_s", "timeout_http_keep_alive_s"),
 )
+POOLED = "server_pool_max_conn"
 _POOL = ("tune_pool_low_fd_ratio", "tune_pool_high_fd_ratio")
 
 
@@ -88,14 +89,14 @@ def _set(hop: Hop, setting: str) -> list[str]:
 
 
 def _backend(hop: Hop, site: Site) -> list[str]:
-    cap, idle = value_of(hop, "server_maxconn"), idle_s(hop)
-    each = f"maxconn {plain(cap)} pool-purge-delay {plain(idle)}s"
+    cap, kept, idle = value_of(hop, "server_maxconn"), value_of(hop, POOLED), idle_s(hop)
+    each = f"maxconn {plain(cap)} pool-max-conn {plain(kept)} pool-purge-delay {plain(idle)}s"
     return [
         f"backend {BACKEND}",
         f"    balance {_BALANCE[site.balance]}",
         "    http-reuse always",
         "    option redispatch",
-        *explained(f"{cap.why}; {idle.why}", f"default-server {each}"),
+        *explained(f"{cap.why}; {kept.why}; {idle.why}", f"default-server {each}"),
         *(f"    server slot-{index} unix@{slot}" for index, slot in enumerate(site.slots)),
         *(f"    server spare-{index} unix@{slot} backup" for index, slot in enumerate(site.spare)),
         "    # asked in the instant in which all others are told to let go idle connections",

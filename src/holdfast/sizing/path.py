@@ -1,4 +1,4 @@
-"""Sizes the direct path: workers, descriptors, backlog, addresses, memory. No I/O.
+"""Sizes a whole path: edge, workers, services, generator, and what is short. No I/O.
 
 Law 1: what is sized holds N; one process fewer, or 5 % less of the narrowest, does not.
 """
@@ -6,26 +6,24 @@ Law 1: what is sized holds N; one process fewer, or 5 % less of the narrowest, d
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import msgspec
 
-from holdfast.model.chance import fullest
 from holdfast.model.errors import Impossible
 from holdfast.model.limit import Act, Full, Limit
-from holdfast.model.path import Demand, Hop, Host, Link, Path, Protocol, Spread
+from holdfast.model.path import Demand, Hop, Host, Path, Spread
 from holdfast.model.profile import Profile
 from holdfast.model.units import format_bytes
-from holdfast.model.values import Value, assumed, derived, observed
-from holdfast.programs import kernel, service, uvicorn
+from holdfast.model.values import Value, derived
+from holdfast.programs import service
 from holdfast.programs.catalog import path_limits
 from holdfast.programs.generator import MOST_CLIENTS
 from holdfast.programs.ports import outgoing_ports
 from holdfast.programs.rows import counted
+from holdfast.sizing.counting import MOST_PROCESSES, largest, number, on_one, smallest
 from holdfast.sizing.layout import Layout, Service
+from holdfast.sizing.workers import size_workers
 
-MOST_PROCESSES = 4096
-"""No plan of one host goes past so many workers, whatever its pids limit says."""
 USUAL_PORTS = 60_999 - 32_768 + 1
 """Outgoing ports where the host does not say: the kernel's default range."""
 SPARE_PIDS = 8
@@ -33,14 +31,14 @@ SPARE_PIDS = 8
 
 
 def size(demand: Demand, host: Host, layout: Layout) -> Path:
-    """The smallest direct path that holds `demand` on `host`.
+    """The smallest path that holds `demand` on `host`.
 
     Raises Impossible with the resource that is short, how much is missing, and what fits.
     """
     path, short = attempt(demand, host, layout)
     if short is None:
         return path
-    fits = _largest(lambda n: attempt(scaled(demand, n), host, layout)[1] is None, demand.in_flight)
+    fits = largest(lambda n: attempt(scaled(demand, n), host, layout)[1] is None, demand.in_flight)
     raise _impossible(short, demand, fits)
 
 
@@ -52,12 +50,12 @@ def scaled(demand: Demand, in_flight: int) -> Demand:
 
 def attempt(demand: Demand, host: Host, layout: Layout) -> tuple[Path, Limit | None]:
     """The path as sized, and the limit that is too narrow for the demand, if one is."""
-    workers = _workers(demand, host, layout)
+    *edge, workers = size_workers(demand, host, layout)
     hops = [_kernel(host, layout)]
     if layout.generator is not None:
         hops.append(_generator(layout.generator, demand, host))
     services = [_service(told, demand, host, workers) for told in layout.services]
-    path = Path((host,), (*hops, workers, *services))
+    path = Path((host,), (*hops, *edge, workers, *services))
     for limit in all_limits(path, demand):
         if needed(limit, demand) > limit.capacity:
             return path, limit
@@ -79,23 +77,18 @@ def needed(limit: Limit, demand: Demand) -> float:
     return limit.own + math.ceil(free - 1e-6)
 
 
-def on_one(count: int, scopes: int, spread: Spread, miss: float, *, spare: bool = True) -> int:
-    """How many of `count` one scope must hold so that all of them are sure."""
-    if spread is Spread.HASH and scopes > 1:
-        return fullest(count, scopes, miss)
-    return math.ceil((count + (scopes if spare else 0)) / scopes)
-
-
 def _kernel(host: Host, layout: Layout) -> Hop:
     release = host.get("kernel_release")
     version = str(release.value) if release is not None else ""
-    return Hop("kernel", "kernel", version, host.name, 1, (layout.socket_end_bytes,))
+    ends = (layout.socket_end_bytes, layout.unix_end_bytes)
+    values = tuple(value for value in ends if value is not None)
+    return Hop("kernel", "kernel", version, host.name, 1, values)
 
 
 def _generator(profile: Profile, demand: Demand, host: Host) -> Hop:
     """Processes of the load generator, each with a source address of its own."""
     ports = _ports(host, USUAL_PORTS)
-    files = _number(host, "nofile_hard", math.inf) - profile.own_descriptors.number
+    files = number(host, "nofile_hard", math.inf) - profile.own_descriptors.number
     room = max(1, int(min(MOST_CLIENTS, ports * service.SLOW_PORTS, files)))
     clients = math.ceil(demand.in_flight / demand.streams) + demand.idle + 1
     count = math.ceil(clients / room)
@@ -107,96 +100,11 @@ def _generator(profile: Profile, demand: Demand, host: Host) -> Hop:
     return Hop("clients", "holdfast-load", profile.version, host.name, count, values)
 
 
-def _workers(demand: Demand, host: Host, layout: Layout) -> Hop:
-    """The worker hop with the fewest processes that hold the demand, its values derived."""
-    files = _number(host, "nofile_hard", math.inf)
-    queue = _queue_room(host)
-    cores = layout.worker.request_cpu_s.number * demand.rate
-
-    def holds(count: int) -> bool:
-        nofile, backlog = _worker_values(count, demand, host, layout)[:2]
-        busy = cores / count <= uvicorn.EVENT_LOOP_SHARE
-        return busy and nofile.number <= files and backlog.number <= queue
-
-    count = _smallest(holds, MOST_PROCESSES)
-    values = list(_worker_values(count, demand, host, layout))
-    if values[0].number > files:
-        values[0] = observed("nofile", int(files), f"hard limit; {values[0].number:,.0f} needed")
-    why = (
-        f"fewest whose {values[0].number:,.0f} descriptors each are allowed, and whose event "
-        f"loops carry {cores:.2f} cores of work at {uvicorn.EVENT_LOOP_SHARE} each"
-    )
-    workers = derived("workers", count, why)
-    return _bare_workers(count, host, layout, (*values, workers, *layout.worker.values()))
-
-
-def _bare_workers(count: int, host: Host, layout: Layout, values: tuple[Value, ...]) -> Hop:
-    links = tuple(
-        Link(
-            told.name,
-            Protocol.HTTP_1,
-            1.0,
-            Spread.HASH,
-            assumed("dialler_idle_s", 15, "the app's own client decides"),
-            assumed("listener_idle_s", 75, "the service decides"),
-        )
-        for told in layout.services
-    )
-    return Hop("workers", "uvicorn", layout.worker.version, host.name, count, values, links)
-
-
-def _worker_values(
-    count: int, demand: Demand, host: Host, layout: Layout
-) -> tuple[Value, Value, Value, Value]:
-    """nofile, backlog, keep_alive_s and grace_s of `count` workers."""
-    spread = Spread.HASH if count > 1 else Spread.ONLY
-    each = on_one(demand.in_flight, count, spread, demand.miss)
-    idle = on_one(demand.idle, count, spread, demand.miss, spare=False)
-    taken = kernel.socket_ends(_bare_workers(count, host, layout, ()), demand)
-    own = layout.worker.own_descriptors.number
-    nofile = math.ceil(each * taken - 1e-6) + idle + math.ceil(own)
-    return (
-        derived(
-            "nofile",
-            nofile,
-            f"{each:,} requests on the fullest of {count} x {taken:g} "
-            f"+ {idle:,} idle clients + {own:g} of its own",
-        ),
-        _backlog(each, count, demand, host, layout),
-        derived("keep_alive_s", layout.keep_alive_s, "longer than the clients stay idle"),
-        derived("grace_s", layout.grace_s, "what requests in flight are given to finish"),
-    )
-
-
-def _backlog(each: int, count: int, demand: Demand, host: Host, layout: Layout) -> Value:
-    """Room in a worker's accept queue: for the burst, or for a trial's opening as far as it may.
-
-    The opening needs less, since it waits for the queue; but a worker that finds many connections
-    in it accepts them in one go, which is what opens a million.
-    """
-    share = each / demand.in_flight / demand.streams
-    burst = max(1, math.ceil(share * demand.burst - 1e-6))
-    opened = min(layout.opening_rate * demand.burst_s, demand.in_flight)
-    opening = min(math.ceil(share * opened), _queue_room(host))
-    arrive = f"arrive within {demand.burst_s:g} s; on the fullest of {count}"
-    if opening > burst:
-        return derived("backlog", int(opening), f"a trial's {opened:,.0f} clients {arrive}")
-    return derived("backlog", burst, f"{demand.burst:,} {arrive}")
-
-
-def _queue_room(host: Host) -> float:
-    """New connections that the host lets wait on one socket, to shake hands and to be accepted."""
-    room, half_open = _number(host, "somaxconn", math.inf), kernel.half_open_most(host)
-    if half_open is None:
-        return room
-    return min(room, half_open.number * kernel.SYN_BACKLOG_SHARE)
-
-
 def _service(told: Service, demand: Demand, host: Host, workers: Hop) -> Hop:
     """A service's hop: its addresses as told, or the fewest whose ports and descriptors do."""
     ports = _ports(host, math.inf)
     here = told.profile
-    files = math.inf if here is None else _number(host, "nofile_hard", math.inf)
+    files = math.inf if here is None else number(host, "nofile_hard", math.inf)
     own = 0.0 if here is None else here.own_descriptors.number
 
     def hop(count: int) -> Hop:
@@ -216,7 +124,7 @@ def _service(told: Service, demand: Demand, host: Host, workers: Hop) -> Hop:
         taken = units * demand.uses(told.name)[0]
         return taken <= (ports - shared) * service.SLOW_PORTS and taken <= files - own - shared
 
-    return hop(_smallest(holds, MOST_PROCESSES))
+    return hop(smallest(holds, MOST_PROCESSES))
 
 
 PID_LIMITS = (
@@ -229,10 +137,11 @@ PID_LIMITS = (
 
 def _pids(path: Path, host: Host) -> tuple[Limit, ...]:
     """Processes against the control group's limit and the kernel's: no request takes any."""
-    planned = sum(h.processes for h in path.hops if h.host == host.name and h.program != "kernel")
+    here = [hop for hop in path.hops if hop.host == host.name and hop.program != "kernel"]
+    planned = sum(hop.processes + (hop.program == "nginx") for hop in here)  # nginx: its master
     found = []
     for resource, setting, there, enforcer in PID_LIMITS:
-        most, used = host.get(setting), _number(host, there, 0)
+        most, used = host.get(setting), number(host, there, 0)
         if most is None or most.value is None:
             continue
         found.append(
@@ -254,11 +163,6 @@ def _pids(path: Path, host: Host) -> tuple[Limit, ...]:
 def _ports(host: Host, otherwise: float) -> float:
     found = outgoing_ports(host)
     return otherwise if found is None else found
-
-
-def _number(host: Host, setting: str, otherwise: float) -> float:
-    found = host.get(setting)
-    return otherwise if found is None or found.value is None else found.number
 
 
 def _impossible(short: Limit, demand: Demand, fits: int) -> Impossible:
@@ -292,23 +196,3 @@ def _way_out(short: Limit) -> str:
         "open files": "or raise fs.file-max",
     }
     return ways.get(short.resource, "or raise that limit")
-
-
-def _smallest(holds: Callable[[int], bool], ceiling: int) -> int:
-    """The smallest n in [1, ceiling] that holds, where everything above one that holds holds."""
-    low, high = 1, 1
-    while high < ceiling and not holds(high):
-        low, high = high + 1, min(ceiling, high * 2)
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if holds(middle) else (middle + 1, high)
-    return low
-
-
-def _largest(fits: Callable[[int], bool], ceiling: int) -> int:
-    """The largest n in [0, ceiling) that fits, where everything below one that fits fits."""
-    low, high = 0, ceiling - 1
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle - 1)
-    return low
