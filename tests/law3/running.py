@@ -16,11 +16,12 @@ from pathlib import Path as File
 from typing import NamedTuple
 
 from holdfast.model.path import Demand, Path, Protocol
-from holdfast.proof.kernel import PortWitness
+from holdfast.proof.kernel import PortWitness, Queue
 from tests.helpers import free_port, wait_until
 from tests.law3 import texts
 
 HELD = File(__file__).with_name("held.py")
+STATS = "stats.sock"
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 
 
@@ -114,7 +115,8 @@ class Running:
             os.chown(self.folder, 65534, 65534)
         if self.apart:
             argv = ["nsenter", f"--net=/proc/{self.app_pids[0]}/ns/net", *argv]
-        self.edge_pid = self._start(argv, signal.SIGTERM)
+        count = self.edge.processes if self.edge.program == "haproxy" else 1
+        self.edge_pids = [self._start(argv, signal.SIGTERM) for _ in range(count)]
         wait_until(self._is_ready, what="the edge listens")
 
     def _start(self, argv: list[str], how: signal.Signals) -> int:
@@ -141,16 +143,22 @@ class Running:
         return []
 
     def _is_ready(self) -> bool:
-        assert File(f"/proc/{self.edge_pid}/stat").read_text().split(") ")[1][0] != "Z", self.log()
-        if self.edge.program == "nginx" and len(self.edge_workers()) < self.edge.processes:
+        for pid in self.edge_pids:
+            assert File(f"/proc/{pid}/stat").read_text().split(") ")[1][0] != "Z", self.log()
+        if len(self.edge_workers()) < self.edge.processes:
             return False
-        family = socket.AF_UNIX if self.apart else socket.AF_INET
-        with socket.socket(family) as probe:
-            return probe.connect_ex(self.address) == 0
+        if self.edge.get("server_maxconn") and not (self.folder / STATS).exists():
+            return False
+        if not self.apart:
+            return self._queue(self.listens[0]).sockets >= len(self.edge_pids)
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(self.listens[0]) == 0
 
     def edge_workers(self) -> list[int]:
         """The edge's processes that serve."""
-        return self.workers(self.edge_pid) if self.edge.program == "nginx" else [self.edge_pid]
+        if self.edge.program == "haproxy":
+            return self.edge_pids
+        return [worker for pid in self.edge_pids for worker in self.workers(pid)]
 
     @property
     def address(self) -> tuple[str, int] | str:
@@ -173,10 +181,13 @@ class Running:
         """Connections in a listening socket's accept queue; a unix one's with those accepted."""
         if place.startswith("/"):
             return File("/proc/net/unix").read_text().count(f" {place}\n") - 1
+        return self._queue(place).queued
+
+    def _queue(self, place: str) -> Queue:
         if place not in self._witnesses:
             self._witnesses[place] = PortWitness(int(place.rsplit(":", 1)[1]))
             self._own.callback(self._witnesses[place].close)
-        return self._witnesses[place].queue().queued
+        return self._witnesses[place].queue()
 
     def waiting_at_edge(self) -> int:
         """Requests that wait: in the edge's accept queue, or in HAProxy's queue for a server.
@@ -188,7 +199,7 @@ class Running:
 
     def _queued(self) -> int:
         with socket.socket(socket.AF_UNIX) as asked:
-            asked.connect(str(self.folder / "stats.sock"))
+            asked.connect(str(self.folder / STATS))
             asked.sendall(b"show stat\n")
             text = b"".join(iter(lambda: asked.recv(65_536), b"")).decode()
         cells = (line.split(",") for line in text.splitlines())

@@ -34,6 +34,17 @@ class Stack(NamedTuple):
         kinds = (Kind("held", 1.0, LASTS_S),)
         return Demand(in_flight, kinds, idle=self.idle, streams=self.streams, burst=burst)
 
+    def settings(self) -> str:
+        """What was drawn and set, in one line, for whoever reads of a failure."""
+        hops = (*self.path.hosts, *self.path.hops)
+        said = [
+            f"{hop.name} " + " ".join(f"{v.setting}={v.value}" for v in hop.values)
+            for hop in hops
+            if hop.values
+        ]
+        clients = f"{self.streams:g} streams, {self.idle} idle"
+        return "; ".join([*said, clients, f"{self.stopped or 'nobody'} stands still"])
+
 
 def values(**settings: Scalar) -> tuple[Value, ...]:
     """Settings as they are written in the stack's configuration."""
@@ -154,6 +165,14 @@ def _haproxy_unix_backlog(draw: Random) -> Stack:
     return Stack("accept queue", path("haproxy", {"maxconn": 150}, app=app), stopped="app")
 
 
+def _haproxy_tcp_backlog(draw: Random) -> Stack:
+    """The app's TCP socket is full, and HAProxy gives up each of its four tries: 503."""
+    app: dict[str, Scalar] = {"backlog": draw.randint(40, 80)}
+    settings: dict[str, Scalar] = {"maxconn": 150, "timeout_connect_s": 0.1}
+    made = path("haproxy", settings, app=app, over=Protocol.TCP)
+    return Stack("accept queue", made, stopped="app")
+
+
 def _front_backlog(draw: Random) -> Stack:
     """nginx's own socket is full: the clients' kernel tries again."""
     settings: dict[str, Scalar] = {"backlog": draw.randint(40, 80), "worker_connections": 300}
@@ -196,6 +215,13 @@ def _frontend_maxconn(draw: Random) -> Stack:
     """A frontend's `maxconn` does the same below the process's."""
     settings: dict[str, Scalar] = {"frontend_maxconn": draw.randint(40, 80), "maxconn": 95}
     return Stack("frontend_maxconn", path("haproxy", settings))
+
+
+def _maxconn_each(draw: Random) -> Stack:
+    """Two HAProxy processes on one port count `maxconn` each for itself."""
+    settings: dict[str, Scalar] = {"maxconn": draw.randint(40, 60), "backlog": 511}
+    app: dict[str, Scalar] = {"limit_concurrency": 130}
+    return Stack("maxconn", path("haproxy", settings, processes=2, app=app))
 
 
 def _server_queue(draw: Random) -> Stack:
@@ -285,10 +311,13 @@ KINDS: dict[str, tuple[Callable[[Random], Stack], ...]] = {
         *(_even_connections, _odd_connections, _hashed_connections, _raced_connections),
     ),
     "descriptors": (_even_descriptors, _odd_descriptors, _haproxy_descriptors),
-    "backlog": (_unix_backlog, _tcp_backlog, _haproxy_unix_backlog, _front_backlog),
+    "backlog": (
+        *(_unix_backlog, _tcp_backlog, _haproxy_unix_backlog, _haproxy_tcp_backlog),
+        _front_backlog,
+    ),
     "ports": (_nginx_ports, _haproxy_ports, _ports_of_two),
     "caps": (
-        *(_global_maxconn, _frontend_maxconn, _server_queue, _server_refuses),
+        *(_global_maxconn, _frontend_maxconn, _maxconn_each, _server_queue, _server_refuses),
         *(_max_conns_shared, _max_conns_each),
     ),
     "workers": (_one_worker_cap, _two_worker_caps, _two_caps_behind_nginx),

@@ -13,7 +13,7 @@ from holdfast.model.path import Demand, Hop, Host, Link, Path, Protocol, Spread
 from holdfast.model.values import Value, derived
 from holdfast.programs import haproxy_rows as rows
 from holdfast.programs.rows import counted, effective, number
-from holdfast.programs.sockets import accept_queue, dialled, last_place, ports
+from holdfast.programs.sockets import SYN_RETRY_S, accept_queue, dialled, last_place, ports
 
 RESERVED = 10
 """Descriptors that HAProxy counts for itself, whatever is configured (`global.maxsock = 10`)."""
@@ -188,7 +188,11 @@ def _front_queue(hop: Hop, path: Path, demand: Demand, most: Value) -> Limit | N
 
 
 def _queue_behind(hop: Hop, link: Link, path: Path, demand: Demand) -> Limit | None:
-    """The accept queue of a server that HAProxy dials: full, a unix socket refuses at once."""
+    """The accept queue of a server that HAProxy dials: full, a unix socket refuses at once.
+
+    Each of its tries is a new connection, so none outlives the kernel's first retry unless the
+    patience for one does.
+    """
     target = path.hop(link.to)
     backlog = target.get("backlog")
     if backlog is None:
@@ -196,7 +200,10 @@ def _queue_behind(hop: Hop, link: Link, path: Path, demand: Demand) -> Limit | N
     one = effective(hop, rows.TIMEOUT_CONNECT_S)
     tries = effective(hop, rows.RETRIES).number + 1
     for_s = math.inf if one.value is None else one.number * tries
-    full = Full(Act.RETRIES, for_s=for_s, told="SYN sent again; 503 when all tries have failed")
     if link.protocol is Protocol.UNIX:
         full = Full(Act.REFUSES, told="503 at once (EAGAIN)")
+    elif one.value is not None and one.number <= SYN_RETRY_S:
+        full = Full(Act.REFUSES, for_s=for_s, told="503 after `retries` times `timeout connect`")
+    else:
+        full = Full(Act.RETRIES, for_s=for_s, told="SYN sent again; 503 when all tries have failed")
     return accept_queue(target, path, demand, backlog, full)

@@ -9,12 +9,10 @@ from holdfast.model.limit import Act, Full, Limit, Scope
 from holdfast.model.path import Demand, Hop, Kind, Link, Path, Protocol, Spread
 from holdfast.programs import nginx_rows as rows
 from holdfast.programs.rows import Setting, counted, effective
-from holdfast.programs.sockets import accept_queue, dialled, last_place, ports
+from holdfast.programs.sockets import SYN_RETRY_S, accept_queue, dialled, last_place, ports
 
 REUSE_SHARE = 15 / 16
 """Once 1/16 of its connections is free, nginx closes clients that have sent nothing yet."""
-SYN_RETRY_S = 1.0
-"""The kernel sends a SYN that found a full queue again after a second."""
 
 
 def limits(hop: Hop, path: Path, demand: Demand) -> tuple[Limit, ...]:

@@ -13,6 +13,8 @@ from holdfast.model.values import Value
 from holdfast.programs.rows import counted
 
 EDGES = frozenset({"nginx", "haproxy"})
+SYN_RETRY_S = 1.0
+"""The kernel sends a SYN that found a full queue again after a second (TCP_TIMEOUT_INIT)."""
 
 
 def dialled(hop: Hop, demand: Demand) -> float:
