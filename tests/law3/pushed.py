@@ -80,9 +80,15 @@ class Pushed:
         self.wait(lambda: self.accounted() == self.asked, f"all {self.asked} are accounted for")
 
     def accounted(self) -> int:
-        """Requests whose place is known; to wait is none where nobody is to wait for long."""
-        waiting = self.run.waiting_at_edge() if self._may_wait else 0
-        return self.run.in_flight() + self.crowd.failed + waiting
+        """Requests whose place is known; to wait is none where nobody is to wait for long.
+
+        Nor while the edge has work to do: who is in its accept queue then may be let in yet.
+        """
+        if not self._may_wait:
+            return self.run.in_flight() + self.crowd.failed
+        if not self.run.edge_rests():
+            return -1
+        return self.run.in_flight() + self.crowd.failed + self.run.waiting_at_edge()
 
     @property
     def queues(self) -> list[str]:

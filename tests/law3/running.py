@@ -143,8 +143,7 @@ class Running:
         return []
 
     def _is_ready(self) -> bool:
-        for pid in self.edge_pids:
-            assert File(f"/proc/{pid}/stat").read_text().split(") ")[1][0] != "Z", self.log()
+        assert "Z" not in map(state, self.edge_pids), self.log()
         if len(self.edge_workers()) < self.edge.processes:
             return False
         if self.edge.get("server_maxconn") and not (self.folder / STATS).exists():
@@ -153,6 +152,10 @@ class Running:
             return self._queue(self.listens[0]).sockets >= len(self.edge_pids)
         with socket.socket(socket.AF_UNIX) as probe:
             return probe.connect_ex(self.listens[0]) == 0
+
+    def edge_rests(self) -> bool:
+        """Whether each process of the edge sleeps: an event that came before has woken it."""
+        return all(state(pid) == "S" for pid in self.edge_workers())
 
     def edge_workers(self) -> list[int]:
         """The edge's processes that serve."""
@@ -213,6 +216,11 @@ class Running:
     def log(self) -> str:
         """What the programs said, for a failing test."""
         return "".join(file.read_text()[-2_000:] for file in self.folder.glob("*log"))
+
+
+def state(pid: int) -> str:
+    """What a process of one thread does: R runs or would, S sleeps, Z has ended (proc(5))."""
+    return File(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0]
 
 
 @contextmanager

@@ -166,9 +166,9 @@ def _haproxy_unix_backlog(draw: Random) -> Stack:
 
 
 def _haproxy_tcp_backlog(draw: Random) -> Stack:
-    """The app's TCP socket is full, and HAProxy gives up each of its four tries: 503."""
+    """The app's TCP socket is full, and HAProxy gives up each of its two tries: 503."""
     app: dict[str, Scalar] = {"backlog": draw.randint(40, 80)}
-    settings: dict[str, Scalar] = {"maxconn": 150, "timeout_connect_s": 0.1}
+    settings: dict[str, Scalar] = {"maxconn": 150, "timeout_connect_s": 0.5, "retries": 1}
     made = path("haproxy", settings, app=app, over=Protocol.TCP)
     return Stack("accept queue", made, stopped="app")
 

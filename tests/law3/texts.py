@@ -59,6 +59,7 @@ def haproxy(path: Path, demand: Demand, listens: list[str], servers: list[str]) 
         "timeout client 60s",
         "timeout server 60s",
         _line(hop, haproxy_rows.TIMEOUT_CONNECT_S, "timeout connect {:.0f}ms", 1_000, ""),
+        _line(hop, haproxy_rows.RETRIES, end=""),
         _line(hop, haproxy_rows.TIMEOUT_QUEUE_S, "timeout queue {:.0f}ms", 1_000, ""),
         "frontend front",
         *(f"bind {place}{http2}" for place in listens),
