@@ -16,7 +16,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +27,7 @@ from holdfast.load.counts import FleetTotals
 from holdfast.load.fleet import Fleet
 from holdfast.load.plan import LoadPlan
 from holdfast.observe.host import read_host
+from holdfast.stack.edge_process import children
 
 RESULTS = Path(__file__).parent / "results"
 BODY = "hello\n"
@@ -67,16 +68,22 @@ def need(program: str, package: str) -> str:
 @contextmanager
 def nginx() -> Iterator[tuple[int, int]]:
     """nginx with one worker, as (its port, the worker's process id)."""
+    with nginx_of(NGINX) as (port, pids):
+        yield port, pids[1]
+
+
+@contextmanager
+def nginx_of(text: str, **words: object) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """nginx as a text configures it, as (its port, its master's process id and its workers')."""
     program, port = need("nginx", "nginx-light"), free_port()
     with tempfile.TemporaryDirectory(prefix="holdfast-nginx-") as folder:
         Path(folder).chmod(0o755)
         config = Path(folder) / "nginx.conf"
-        config.write_text(NGINX.format(folder=folder, port=port))
+        config.write_text(text.format(folder=folder, port=port, **words))
         process = subprocess.Popen([program, "-c", str(config)], stderr=subprocess.DEVNULL)
         try:
             wait(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0)
-            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
-            yield port, int(children.split()[0])
+            yield port, (process.pid, *children(process.pid))
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait()
@@ -142,6 +149,7 @@ def save(name: str, result: dict[str, Any]) -> None:
             "python": platform.python_version(),
             "wrk": version("wrk"),
             "nginx": version("nginx-light"),
+            "haproxy": version("haproxy"),
         },
     }
     RESULTS.mkdir(exist_ok=True)
@@ -226,3 +234,9 @@ def scheduled_s(pid: int) -> tuple[float, float]:
     """Seconds that a process's first thread ran, and that it waited for a core (schedstat)."""
     ran_ns, waited_ns, _ = map(int, Path(f"/proc/{pid}/schedstat").read_text().split())
     return ran_ns / 1e9, waited_ns / 1e9
+
+
+def busy_s(pids: Iterable[int]) -> float:
+    """Seconds that all threads of the processes ran, as the scheduler counts (schedstat)."""
+    threads = [thread for pid in pids for thread in Path(f"/proc/{pid}/task").iterdir()]
+    return sum(int((one / "schedstat").read_text().split()[0]) for one in threads) / 1e9

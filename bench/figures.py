@@ -14,6 +14,8 @@ NAMES = {
     "demo-1m-wait": "a plain ASGI app that waits",
 }
 
+ANSWERED = {"shop": "the shop's `/`", "wait": "a plain ASGI app"}
+
 
 def row(name: str, result: dict[str, Any]) -> str:
     """One line of the table."""
@@ -87,7 +89,25 @@ def generator_rows() -> list[str]:
             f"within {worst:.1%} of the analytic ones; wrk beside it says p90 {wrk['90']}, "
             f"p99 {wrk['99']}"
         )
-    return ["", *lines] if lines else []
+    return ["", *lines, *edge_rows()] if lines else []
+
+
+def edge_rows() -> list[str]:
+    """What an edge costs a request, by CPU, beside the guides' nginx and beside none."""
+    found = read("edges")
+    lines = []
+    for app, ways in found["medians"].items() if found else ():
+        over = ", ".join(
+            f"{kind} {ways[kind]['edge_over_guides']:.1f} times the guides' nginx "
+            f"({ways[kind]['path_over_guides']:.1f} with the worker's own)"
+            for kind in ("nginx", "haproxy")
+        )
+        each = ", ".join(f"{kind} {numbers['path']:,}" for kind, numbers in ways.items())
+        lines.append(
+            f"- an edge before {ANSWERED[app]}, requests per CPU second of the edge: {over}; "
+            f"of edge and worker: {each}; median of {len(found['rounds'][app])} interleaved rounds"
+        )
+    return lines
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """Holds one of the README's sizes, and keeps its raw result and its report.
 
-    scripts/bench held 50k|250k-wait|250k-shop|1m-wait
+    scripts/bench held 50k|50k-nginx|50k-haproxy|250k-wait|250k-shop|500k-haproxy|500k-nginx|1m-wait
 
 Clients, app and services run on this machine, for minutes. A million takes some 19 GB, so a run
 that leaves the machine too little memory is interrupted before the kernel chooses what to kill.
@@ -16,10 +16,15 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parent.parent
 RESULTS = REPOSITORY / "bench" / "results"
+WAITING_500K = "-n 500k --idle 0 --app wait:app --mean-time 250s --hold 30s"
 SIZES = {
     "50k": "-n 50k",
+    "50k-nginx": "-n 50k --edge nginx --hold 60s",
+    "50k-haproxy": "-n 50k --edge haproxy --hold 60s",
     "250k-wait": "-n 250k --idle 0 --app wait:app --hold 30s",
     "250k-shop": "-n 250k --idle 0 --mean-time 200s --hold 30s",
+    "500k-haproxy": f"{WAITING_500K} --edge haproxy",
+    "500k-nginx": f"{WAITING_500K} --edge nginx",
     "1m-wait": "-n 1m --idle 0 --app wait:app --mean-time 300s --hold 60s",
 }
 CEILING_S = 900
