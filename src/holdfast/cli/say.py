@@ -24,7 +24,10 @@ from rich.text import Text
 
 from holdfast.model.errors import HoldfastError
 from holdfast.model.units import format_seconds
-from holdfast.stack.config import Event, Serving
+from holdfast.model.values import Value
+from holdfast.stack.config import EdgeEvent, Effective, Event, Serving
+
+Happened = Event | EdgeEvent | Effective | Serving
 
 NARROW: Final = 80
 """Columns that everything must be readable in; a pipe counts as so wide."""
@@ -226,12 +229,13 @@ def _silence(stream: TextIO) -> None:
     os.close(nowhere)
 
 
-def event_line(event: Event | Serving) -> None:
+def event_line(event: Happened) -> None:
     """What happened to the stack as one line on stderr."""
-    say(event_text(event))
+    if text := event_text(event):
+        say(text)
 
 
-def event_json(event: Event | Serving) -> None:
+def event_json(event: Happened) -> None:
     """The same as one line of JSON on stdout, for programs that watch.
 
     A stack serves on when its watcher has left.
@@ -243,16 +247,29 @@ def event_json(event: Event | Serving) -> None:
             _silence(sys.stdout)
 
 
-def event_text(event: Event | Serving) -> str:
+def event_text(event: Happened) -> str:
     """`worker 3.1 ready`, with what was lost and how long it is waited."""
-    if isinstance(event, Serving):
-        return f"serving on http://{event.address}:{event.port} (backlog {event.backlog:,})"
-    parts = [f"worker {event.slot}.{event.generation} {event.kind}"]
+    match event:
+        case Serving():
+            return f"serving on http://{event.address}:{event.port} (backlog {event.backlog:,})"
+        case Effective():
+            return "\n".join(_difference(value) for value in event.values if value.configured)
+        case EdgeEvent():
+            parts = [f"edge {event.index} {event.kind.removeprefix('edge_').replace('_', ' ')}"]
+        case Event():
+            parts = [f"worker {event.slot}.{event.generation} {event.kind}"]
     if event.status is not None:
         parts.append(f"with status {event.status}")
-    if event.in_flight:
+    if isinstance(event, Event) and event.in_flight:
         parts.append(f"{event.in_flight:,} requests lost")
-    if event.delay_s:
+    if isinstance(event, Event) and event.delay_s:
         parts.append(f"again in {format_seconds(event.delay_s)}")
     text = ", ".join(parts)
     return f"{text}\n{textwrap.indent(event.text, '  | ')}" if event.text else text
+
+
+def _difference(value: Value) -> str:
+    """What a running program has beside what it was to have."""
+    wanted = value.configured
+    assert wanted is not None
+    return f"{value.setting} is {value.value} ({value.why}), {wanted.value} was asked for"

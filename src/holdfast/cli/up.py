@@ -43,7 +43,8 @@ def up(app: str, address: str, port: int, grace_s: float, as_json: bool, **given
     config = stack_config(planned, address=address, port=port, grace_s=grace_s)
     if not as_json:
         show.show_plan(planned)
-    return Supervisor(config, say.event_line if not as_json else say.event_json).run()
+    report = say.event_json if as_json else say.event_line
+    return Supervisor(config, report, report_edge=report).run()
 
 
 def stack_config(

@@ -91,7 +91,7 @@ def _values(count: int, demand: Demand, host: Host, layout: Layout) -> tuple[Val
 
 
 def _slot_backlog(each: int, demand: Demand, host: Host) -> Value:
-    """Room in a slot's accept queue: for the burst, and for all that it is to hold as far as may be.
+    """Room in a slot's accept queue: for the burst, and for all it is to hold as far as may be.
 
     A full unix socket refuses at once, and room that is not used costs nothing.
     """
