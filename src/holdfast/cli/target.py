@@ -86,6 +86,8 @@ def prove_url(asked: UrlProof) -> int:
     check_report(asked.report)
     _check_listener(plan.load)
     stack = find_stack(plan.load.address, plan.load.port)
+    if stack is not None and stack.slots_room:
+        plan = msgspec.structs.replace(plan, slots_room=stack.slots_room)
     quiet = say.is_quiet(asked.as_json)
     if stack is None and not quiet:
         say.say("no count from the app: two witnesses, the client's and the kernel's")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 import msgspec
 
@@ -24,8 +26,9 @@ from holdfast.stack.supervisor import Supervisor
 @click.option(
     "--grace", "grace_s", type=SECONDS, default="30s", help="Time to finish at a stop  [30s]"
 )
+@click.option("--explain", is_flag=True, help="Also print the source of every number.")
 @json_option
-def up(app: str, address: str, port: int, grace_s: float, as_json: bool, **given: object) -> int:
+def up(app: str, as_json: bool, explain: bool, **given: object) -> int:
     """Run an ASGI app sized for a number of requests in flight.
 
     nginx or HAProxy before one socket a worker, all owned by this process: what crashes is
@@ -39,10 +42,11 @@ def up(app: str, address: str, port: int, grace_s: float, as_json: bool, **given
     """
     check_app(app)
     check_installed(str(given["edge"]))
+    told: dict[str, Any] = {name: given.pop(name) for name in ("address", "port", "grace_s")}
     planned = plan_path(make_options(app, given))
-    config = stack_config(planned, address=address, port=port, grace_s=grace_s)
+    config = stack_config(planned, **told)
     if not as_json:
-        show.show_plan(planned)
+        show.show_plan(planned, explain=explain)
     report = say.event_json if as_json else say.event_line
     return Supervisor(config, report, report_edge=report).run()
 

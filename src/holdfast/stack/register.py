@@ -17,13 +17,17 @@ from holdfast.wire import Gauge
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One running stack; `born`: its supervisor's start in clock ticks, against pid reuse."""
+    """One running stack; `born`: its supervisor's start in clock ticks, against pid reuse.
+
+    `slots_room` is the room of the workers' accept queues behind an edge, 0 where there is none.
+    """
 
     address: str
     port: int
     supervisor_pid: int
     born: int
     gauge: str
+    slots_room: int = 0
 
 
 class FoundStack:
@@ -31,6 +35,7 @@ class FoundStack:
 
     def __init__(self, entry: Entry) -> None:
         self.supervisor_pid = entry.supervisor_pid
+        self.slots_room = entry.slots_room
         self.gauge = Gauge(entry.gauge)
 
     def worker_pids(self) -> tuple[int, ...]:
@@ -39,9 +44,9 @@ class FoundStack:
 
 
 @contextlib.contextmanager
-def registered(address: str, port: int, gauge: str) -> Iterator[None]:
+def registered(address: str, port: int, gauge: str, slots_room: int = 0) -> Iterator[None]:
     """This process's stack can be found while the context lasts; quietly not, where none can be."""
-    entry = Entry(address, port, os.getpid(), _born(os.getpid()), gauge)
+    entry = Entry(address, port, os.getpid(), _born(os.getpid()), gauge, slots_room)
     path = _path(address, port)
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)

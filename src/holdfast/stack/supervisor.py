@@ -77,7 +77,8 @@ class Supervisor:
             self._workers.start(self._run_dir, self._brood, self._listening)
             if self._port is not None:
                 port, gauge = self._port.port, self._run_dir.gauge
-                undo.enter_context(registered(config.address, port, gauge))
+                room = 0 if self._edge is None else config.slots * self._listening.backlog
+                undo.enter_context(registered(config.address, port, gauge, room))
             if self._lifeline is not None:
                 self._loop.watch(self._lifeline.fileno(), self._lifeline_moved)
             self._go_on()
