@@ -143,6 +143,23 @@ SERVER_POOL_MAX = Setting(
     "Idle connections that one process keeps to one server; -1 is as many as were in use.",
 )
 
+MAX_BODY = Setting(
+    "max_body",
+    "bytes",
+    None,
+    "2.4",
+    "haproxy",
+    "The largest body (`http-request deny`); past it 413. Unset, it is unlimited.",
+)
+REQUEST_BUFFERING = Setting(
+    "request_buffering",
+    "yes or no",
+    False,
+    "2.4",
+    "haproxy",
+    "Has the body before it dials a server, as far as a buffer goes (`wait-for-body`).",
+)
+
 
 def _timeout(name: str, doc: str, since: str = "1.1") -> Setting:
     return Setting(name, "seconds", None, since, "haproxy", f"{doc} Unset, it is unlimited.")
@@ -156,9 +173,36 @@ TIMEOUTS = (
     _timeout("timeout_http_request_s", "For a request's head; past it 408.", "1.3"),
     _timeout("timeout_http_keep_alive_s", "How long an idle client stays connected.", "1.4"),
 )
+ALIVE = (
+    Setting(
+        "keepalive_idle_s",
+        "seconds",
+        None,
+        "2.3",
+        "kernel",
+        "`clitcpka-idle`: silence after which TCP asks the client. Unset, it is not asked.",
+    ),
+    Setting(
+        "keepalive_every_s",
+        "seconds",
+        75,
+        "2.3",
+        "kernel",
+        "`clitcpka-intvl`: between two such questions.",
+    ),
+    Setting(
+        "keepalive_probes",
+        "questions",
+        9,
+        "2.3",
+        "kernel",
+        "`clitcpka-cnt`: unanswered ones after which a client is gone.",
+    ),
+)
 ROWS = (
     *(MAXCONN, FRONTEND_MAXCONN, SERVER_MAXCONN, RETRIES, NBTHREAD, ULIMIT_N, FD_HARD_LIMIT),
     *(LISTENERS, STATS_SOCKETS, CHECKS, BACKLOG, STREAMS, BUFSIZE, MAXQUEUE, POOL_LOW, POOL_HIGH),
-    SERVER_POOL_MAX,
+    *(SERVER_POOL_MAX, MAX_BODY, REQUEST_BUFFERING),
     *TIMEOUTS,
+    *ALIVE,
 )

@@ -30,6 +30,11 @@ UPSTREAM_IDLE_S = 5.0
 POOL = "a part of maxsock, in per cent: with many in flight more is taken"
 PATIENCE_S = 10.0
 """HAProxy ends itself so much later than whoever stops it would have."""
+HEAD_S = 10
+SLOW_HEAD = "for a whole head: a client that sends a byte a second is cut"
+BUFFERED = {True: "on: a slow client costs no worker", False: "off: the app reads while it comes"}
+MOST_BODY = 1_048_576
+LARGE_BODY = "a larger body is answered 413; nginx's default"
 CAP_SLACK = 1.05
 """The fullest slot has at most so much more than the mean."""
 
@@ -141,11 +146,15 @@ def _nginx(demand: Demand, host: Host, layout: EdgeLayout, count: int) -> tuple[
             f"answers of a second in one process: {demand.rate:,.0f}/s / {count}",
         ),
         derived("keepalive_timeout_s", layout.keep_alive_s, "how long an idle client may stay"),
+        derived("client_header_timeout_s", HEAD_S, SLOW_HEAD),
+        derived("client_body_timeout_s", 60, "nginx's default: between two reads of a body"),
+        *_clients(),
+        derived("client_max_body_size", MOST_BODY, LARGE_BODY),
         derived("client_body_buffer_size", 16_384, "nginx's default; a larger body is a file"),
         derived("proxy_connect_timeout_s", 5, "a unix socket answers at once or not at all"),
         derived("proxy_read_timeout_s", *_longest(layout)),
         derived(
-            "proxy_request_buffering", layout.request_buffering, "on: a slow client costs no worker"
+            "proxy_request_buffering", layout.request_buffering, BUFFERED[layout.request_buffering]
         ),
         derived(
             "proxy_max_temp_file_size",
@@ -206,10 +215,23 @@ def _haproxy(
         derived("timeout_client_s", *longest),
         derived("timeout_server_s", *longest),
         derived("timeout_queue_s", *longest),
-        derived("timeout_http_request_s", 10, "a client that sends a byte a second is cut"),
+        derived("timeout_http_request_s", HEAD_S, SLOW_HEAD),
+        *_clients(),
+        derived("max_body", MOST_BODY, LARGE_BODY),
+        derived("request_buffering", layout.request_buffering, BUFFERED[layout.request_buffering]),
         derived(
             "timeout_http_keep_alive_s", layout.keep_alive_s, "how long an idle client may stay"
         ),
+    )
+
+
+def _clients() -> tuple[Value, ...]:
+    """How a client that is gone without a word is found out: by TCP's own probes."""
+    idle, every, times = 60, 10, 3
+    return (
+        derived("keepalive_idle_s", idle, "a client that is silent so long is asked by TCP"),
+        derived("keepalive_every_s", every, f"and gone if it does not answer {times} times"),
+        derived("keepalive_probes", times, f"gone after {idle} + {times} x {every} s"),
     )
 
 

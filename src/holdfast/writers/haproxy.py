@@ -20,6 +20,14 @@ _TIMEOUTS = (
     *("timeout_http_request_s", "timeout_http_keep_alive_s"),
 )
 POOLED = "server_pool_max_conn"
+CHUNKED = 8_192
+"""The longest chunked body: half of HAProxy's buffer (`tune.bufsize`, 16,384), whose other half has
+the head, 1,024 bytes for rewriting (`tune.maxrewrite`) and 8 a header (at most 101)."""
+_HEAD_HALF = 3_072
+"""Bytes of the target, and of the headers, before a chunked body."""
+_HOST = "'^[][A-Za-z0-9._~%:-]+$'"
+"""The characters that hosts and ports are made of (RFC 3986, 3.2.2), but for its sub-delims."""
+_CONTROLS = r"'[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]'"
 _POOL = ("tune_pool_low_fd_ratio", "tune_pool_high_fd_ratio")
 
 
@@ -64,11 +72,18 @@ def _text(hop: Hop, site: Site, process: int) -> str:
         "defaults",
         "    mode http",
         "    option dontlognull",
+        "    # a_b and a-b are one name to many apps: letters, digits and `-` are let through",
+        "    option http-restrict-req-hdr-names delete",
         *(line for name in _TIMEOUTS for line in _set(hop, name)),
         "",
         "frontend in",
         *explained(backlog.why, f"bind {where} backlog {plain(backlog)}"),
         *_set(hop, "maxconn"),
+        *_vanished(hop),
+        "    # the port speaks HTTP/1.1: one that begins with HTTP/2 is answered 400",
+        "    option disable-h2-upgrade",
+        *_refused(hop),
+        *_buffered(hop),
         "    # overwritten, not added to: what a client claims of itself goes no further",
         "    http-request set-header X-Forwarded-For %[src]",
         "    http-request set-header X-Forwarded-Proto http",
@@ -88,6 +103,77 @@ def _set(hop: Hop, setting: str) -> list[str]:
     return explained(value.why, f"{words} {plain(value)}{unit}")
 
 
+def _refused(hop: Hop) -> list[str]:
+    """What HAProxy lets through and must not: each a rule, below its reason."""
+    most = value_of(hop, "max_body")
+    deny = "http-request deny deny_status"
+    rules = (
+        ("of HTTP/1 there are two versions", f"{deny} 400 if !{{ req.ver 1.0 1.1 }}"),
+        (
+            "RFC 9112, 3.2: an HTTP/1.1 request names one host; and no request a host that is none",
+            f"{deny} 400 if {{ req.ver 1.1 }} !{{ req.hdr_cnt(host) eq 1 }}",
+        ),
+        ("", f"{deny} 400 if {{ req.fhdr(host) -m found }} !{{ req.fhdr(host) -m reg {_HOST} }}"),
+        (
+            "characters that no header may have: whoever reads on might end it there",
+            f"{deny} 400 if {{ req.hdrs -m reg {_CONTROLS} }}",
+        ),
+        (
+            "`chunked` alone: a list that is read in two ways ends a body in two places",
+            "http-request return status 501 hdr Connection close "
+            "if { req.fhdr(transfer-encoding) -m found } "
+            "!{ req.fhdr(transfer-encoding) -i chunked }",
+        ),
+        (most.why, f"{deny} 413 if {{ req.body_size gt {plain(most)} }}"),
+        (
+            "no worker changes to HTTP/2 where we have seen HTTP/1",
+            "http-request del-header Upgrade if { req.hdr(upgrade) -m sub -i h2c }",
+        ),
+    )
+    return [line for why, rule in rules for line in explained(why, rule)]
+
+
+def _buffered(hop: Hop) -> list[str]:
+    """Have the body, as far as a buffer goes, before a worker is asked; a chunked one whole."""
+    wait, buffering = value_of(hop, "timeout_http_request_s"), value_of(hop, "request_buffering")
+    rules = (
+        (
+            "only a chunked body that is here whole has a size: HAProxy counts no further than its "
+            "buffer, half of which the head leaves free",
+            f"http-request deny deny_status 400 if chunked {{ url,length gt {_HEAD_HALF} }}",
+        ),
+        ("", f"http-request deny deny_status 400 if chunked {{ req.hdrs,length gt {_HEAD_HALF} }}"),
+        (
+            f"{buffering.why}, as far as a buffer goes; chunked ones always",
+            f"http-request wait-for-body time {plain(wait)}s"
+            + ("" if buffering.value else " if chunked"),
+        ),
+        (
+            "a longer one is asked to say its length, which is a rule above",
+            f"http-request return status 411 if chunked {{ req.body_len ge {CHUNKED} }}",
+        ),
+        (
+            "so the worker is told its length, and no chunk, extension or trailer reaches it",
+            "http-request set-header Content-Length %[req.body_len] if chunked",
+        ),
+        ("", "http-request del-header Transfer-Encoding if chunked"),
+    )
+    chunked = "acl chunked req.hdr(transfer-encoding) -m found"
+    return [f"    {chunked}", *(line for why, rule in rules for line in explained(why, rule))]
+
+
+def _vanished(hop: Hop) -> list[str]:
+    """How soon a client that is gone without a word leaves its place."""
+    idle = value_of(hop, "keepalive_idle_s")
+    every, times = value_of(hop, "keepalive_every_s"), value_of(hop, "keepalive_probes")
+    return [
+        *explained(f"{idle.why}; {every.why}", "option clitcpka"),
+        f"    clitcpka-idle {plain(idle)}s",
+        f"    clitcpka-intvl {plain(every)}s",
+        f"    clitcpka-cnt {plain(times)}",
+    ]
+
+
 def _backend(hop: Hop, site: Site) -> list[str]:
     cap, kept, idle = value_of(hop, "server_maxconn"), value_of(hop, POOLED), idle_s(hop)
     each = f"maxconn {plain(cap)} pool-max-conn {plain(kept)} pool-purge-delay {plain(idle)}s"
@@ -96,6 +182,8 @@ def _backend(hop: Hop, site: Site) -> list[str]:
         f"    balance {_BALANCE[site.balance]}",
         "    http-reuse always",
         "    option redispatch",
+        "    # who waits for a worker and leaves is not waited for",
+        "    option abortonclose",
         *explained(f"{cap.why}; {kept.why}; {idle.why}", f"default-server {each}"),
         *(f"    server slot-{index} unix@{slot}" for index, slot in enumerate(site.slots)),
         *(f"    server spare-{index} unix@{slot} backup" for index, slot in enumerate(site.spare)),

@@ -11,6 +11,7 @@ from holdfast.writers.site import Balance, Site, explained, idle_s, plain, value
 FILE = "nginx.conf"
 PROBE = "nginx.sock"
 """The socket, in the edge's folder, on which nginx itself answers 204."""
+PROBES = "keepalive_probes"
 _BALANCE: dict[Balance, str] = {
     "least": "least_conn;",
     "round_robin": "",
@@ -40,6 +41,11 @@ def render(hop: Hop, site: Site) -> dict[str, str]:
         "    server_tokens off;",
         *(f"    {kind}_temp_path {site.folder}/{kind};" for kind in _TEMPORARY),
         *_set(hop, "keepalive_timeout_s"),
+        *_set(hop, "client_header_timeout_s"),
+        *_set(hop, "client_body_timeout_s"),
+        "    # a client that is cut leaves nothing in the kernel either",
+        "    reset_timedout_connection on;",
+        *_set(hop, "client_max_body_size"),
         *_set(hop, "client_body_buffer_size"),
         "",
         *_upstream(hop, site),
@@ -86,15 +92,20 @@ def _server(hop: Hop, site: Site) -> list[str]:
     inner = "        "
     share = value_of(hop, "reuseport")
     reuse = "reuseport " if share.value else ""
-    listens = [f"listen {where} {reuse}backlog={plain(backlog)};" for where in site.listen]
+    idle, every = value_of(hop, "keepalive_idle_s"), value_of(hop, "keepalive_every_s")
+    alive = ":".join((f"{plain(idle)}s", f"{plain(every)}s", plain(value_of(hop, PROBES))))
+    options = f"{reuse}backlog={plain(backlog)} so_keepalive={alive}"
+    listens = [f"listen {where} {options};" for where in site.listen]
     settings = (
         *("proxy_connect_timeout_s", "proxy_read_timeout_s"),
         *("proxy_request_buffering", "proxy_max_temp_file_size"),
     )
     return [
         "    server {",
-        *explained(f"{share.why}; {backlog.why}", listens[0], inner),
+        *explained(f"{share.why}; {backlog.why}; {idle.why}; {every.why}", listens[0], inner),
         *(f"{inner}{line}" for line in listens[1:]),
+        "        # HTTP/0.9 has no headers, and no version: nothing is left that speaks it",
+        '        if ($server_protocol = "") { return 400; }',
         "        location / {",
         "            proxy_pass http://app;",
         "            # HTTP/1.1 without `Connection: close`: what makes upstream keepalive work",
@@ -104,6 +115,10 @@ def _server(hop: Hop, site: Site) -> list[str]:
         "            # overwritten, not added to: what a client claims of itself goes no further",
         "            proxy_set_header X-Forwarded-For $remote_addr;",
         "            proxy_set_header X-Forwarded-Proto $scheme;",
+        "            # a worker that ends under a GET may be the GET's doing: it gets one more,",
+        "            # a POST none; what one worker is too slow for is not begun again by another",
+        "            proxy_next_upstream error;",
+        "            proxy_next_upstream_tries 2;",
         *(line for name in settings for line in _set(hop, name, " " * 12)),
         "        }",
         "    }",
