@@ -5,7 +5,7 @@ Defaults of 2.6 were run (2.6.12, `tests/law3`); those up to 3.x are from its so
 
 from __future__ import annotations
 
-from holdfast.programs.rows import Change, Setting
+from holdfast.programs.rows import Change, Setting, alive
 
 RUN = "2.6.12"
 """The version whose limits were run for real; what differs since is read, and marked so."""
@@ -173,36 +173,10 @@ TIMEOUTS = (
     _timeout("timeout_http_request_s", "For a request's head; past it 408.", "1.3"),
     _timeout("timeout_http_keep_alive_s", "How long an idle client stays connected.", "1.4"),
 )
-ALIVE = (
-    Setting(
-        "keepalive_idle_s",
-        "seconds",
-        None,
-        "2.3",
-        "kernel",
-        "`clitcpka-idle`: silence after which TCP asks the client. Unset, it is not asked.",
-    ),
-    Setting(
-        "keepalive_every_s",
-        "seconds",
-        75,
-        "2.3",
-        "kernel",
-        "`clitcpka-intvl`: between two such questions.",
-    ),
-    Setting(
-        "keepalive_probes",
-        "questions",
-        9,
-        "2.3",
-        "kernel",
-        "`clitcpka-cnt`: unanswered ones after which a client is gone.",
-    ),
-)
 ROWS = (
     *(MAXCONN, FRONTEND_MAXCONN, SERVER_MAXCONN, RETRIES, NBTHREAD, ULIMIT_N, FD_HARD_LIMIT),
     *(LISTENERS, STATS_SOCKETS, CHECKS, BACKLOG, STREAMS, BUFSIZE, MAXQUEUE, POOL_LOW, POOL_HIGH),
     *(SERVER_POOL_MAX, MAX_BODY, REQUEST_BUFFERING),
     *TIMEOUTS,
-    *ALIVE,
+    *alive("clitcpka", "2.3"),
 )

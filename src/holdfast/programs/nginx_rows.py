@@ -5,7 +5,7 @@ Defaults of 1.22 were run (1.22.1, `tests/law3`); later ones, up to 1.30, are fr
 
 from __future__ import annotations
 
-from holdfast.programs.rows import Change, Setting
+from holdfast.programs.rows import Change, Setting, alive
 
 RUN = "1.22.1"
 """The version whose limits were run for real; what differs since is read, and marked so."""
@@ -201,23 +201,11 @@ TIMEOUTS = (
     _timeout("proxy_read_timeout_s", 60, "Between two reads of an answer; past it 504."),
     _timeout("upstream_keepalive_timeout_s", 60, "How long an idle upstream stays.", "1.15.3"),
 )
-ALIVE = (
-    _timeout("keepalive_idle_s", 7_200, "`so_keepalive`: silence after which TCP asks the client."),
-    _timeout("keepalive_every_s", 75, "`so_keepalive`: between two such questions."),
-    Setting(
-        "keepalive_probes",
-        "questions",
-        9,
-        "1.1.11",
-        "kernel",
-        "`so_keepalive`: unanswered ones after which a client is gone. Unset, none is asked.",
-    ),
-)
 ROWS = (
     *(WORKER_CONNECTIONS, WORKER_RLIMIT_NOFILE, LISTENERS, REUSEPORT, LOG_FILES, BACKLOG),
     *(MULTI_ACCEPT, STREAMS, MAX_CONNS, ZONE, LIMIT_CONN, KEEPALIVE, PROXY_HTTP_VERSION),
     *(BODY_BUFFER, MAX_BODY, REQUEST_BUFFERING, BUFFERING, BUFFER_SIZE, BUFFERS, MAX_TEMP_FILE),
     KEEPALIVE_REQUESTS,
     *TIMEOUTS,
-    *ALIVE,
+    *alive("so_keepalive", "1.1.11"),
 )

@@ -43,6 +43,21 @@ class Setting(msgspec.Struct, frozen=True):
         return default
 
 
+def alive(option: str, since: str) -> tuple[Setting, ...]:
+    """How TCP finds out that a client is gone without a word: the rows of a program's `option`.
+
+    The defaults are Linux's (tcp_keepalive_intvl, tcp_keepalive_probes).
+    """
+    return tuple(
+        Setting(f"keepalive_{name}", unit, default, since, "kernel", f"`{option}`: {doc}")
+        for name, unit, default, doc in (
+            ("idle_s", "seconds", None, "silence after which TCP asks a client. Unset, never."),
+            ("every_s", "seconds", 75, "between two such questions."),
+            ("probes", "questions", 9, "unanswered ones after which a client is gone."),
+        )
+    )
+
+
 def parts(version: str) -> tuple[int, ...]:
     """The numbers of a version, to compare: "2.6.12-1+deb12u4" is (2, 6, 12)."""
     found = re.match(r"\d+(\.\d+)*", version)

@@ -226,12 +226,15 @@ def _haproxy(
 
 
 def _clients() -> tuple[Value, ...]:
-    """How a client that is gone without a word is found out: by TCP's own probes."""
-    idle, every, times = 60, 10, 3
+    """How a client that is gone without a word is found out: by TCP's own questions."""
+    idle, every, probes = 60, 10, 3
+    gone = f"{idle} + {probes} x {every} s after its last word"
     return (
-        derived("keepalive_idle_s", idle, "a client that is silent so long is asked by TCP"),
-        derived("keepalive_every_s", every, f"and gone if it does not answer {times} times"),
-        derived("keepalive_probes", times, f"gone after {idle} + {times} x {every} s"),
+        derived(
+            "keepalive_idle_s", idle, f"a client is asked whether it is there, and is gone {gone}"
+        ),
+        derived("keepalive_every_s", every, f"gone {gone}"),
+        derived("keepalive_probes", probes, f"gone {gone}"),
     )
 
 

@@ -6,7 +6,7 @@ One file a process, alike but for the sockets: each process counts `maxconn` for
 from __future__ import annotations
 
 from holdfast.model.path import Hop
-from holdfast.writers.site import Balance, Site, explained, idle_s, plain, value_of
+from holdfast.writers.site import Balance, Site, alive, explained, idle_s, plain, value_of
 
 BACKEND = "app"
 _BALANCE: dict[Balance, str] = {
@@ -110,19 +110,17 @@ def _refused(hop: Hop) -> list[str]:
     rules = (
         ("of HTTP/1 there are two versions", f"{deny} 400 if !{{ req.ver 1.0 1.1 }}"),
         (
-            "RFC 9112, 3.2: an HTTP/1.1 request names one host; and no request a host that is none",
+            "RFC 9112, 3.2: an HTTP/1.1 request names one host; and no request one that is none",
             f"{deny} 400 if {{ req.ver 1.1 }} !{{ req.hdr_cnt(host) eq 1 }}",
         ),
-        ("", f"{deny} 400 if {{ req.fhdr(host) -m found }} !{{ req.fhdr(host) -m reg {_HOST} }}"),
+        ("", f"{deny} 400 if {{ req.fhdr(host) -m found }} !host"),
         (
             "characters that no header may have: whoever reads on might end it there",
             f"{deny} 400 if {{ req.hdrs -m reg {_CONTROLS} }}",
         ),
         (
             "`chunked` alone: a list that is read in two ways ends a body in two places",
-            "http-request return status 501 hdr Connection close "
-            "if { req.fhdr(transfer-encoding) -m found } "
-            "!{ req.fhdr(transfer-encoding) -i chunked }",
+            "http-request return status 501 hdr Connection close if encoded !chunked",
         ),
         (most.why, f"{deny} 413 if {{ req.body_size gt {plain(most)} }}"),
         (
@@ -130,12 +128,18 @@ def _refused(hop: Hop) -> list[str]:
             "http-request del-header Upgrade if { req.hdr(upgrade) -m sub -i h2c }",
         ),
     )
-    return [line for why, rule in rules for line in explained(why, rule)]
+    return [
+        f"    acl host req.fhdr(host) -m reg {_HOST}",
+        "    acl encoded req.fhdr(transfer-encoding) -m found",
+        "    acl chunked req.fhdr(transfer-encoding) -i chunked",
+        *(line for why, rule in rules for line in explained(why, rule)),
+    ]
 
 
 def _buffered(hop: Hop) -> list[str]:
     """Have the body, as far as a buffer goes, before a worker is asked; a chunked one whole."""
     wait, buffering = value_of(hop, "timeout_http_request_s"), value_of(hop, "request_buffering")
+    condition = "" if buffering.value else " if chunked"
     rules = (
         (
             "only a chunked body that is here whole has a size: HAProxy counts no further than its "
@@ -145,32 +149,29 @@ def _buffered(hop: Hop) -> list[str]:
         ("", f"http-request deny deny_status 400 if chunked {{ req.hdrs,length gt {_HEAD_HALF} }}"),
         (
             f"{buffering.why}, as far as a buffer goes; chunked ones always",
-            f"http-request wait-for-body time {plain(wait)}s"
-            + ("" if buffering.value else " if chunked"),
+            f"http-request wait-for-body time {plain(wait)}s{condition}",
         ),
         (
-            "a longer one is asked to say its length, which is a rule above",
+            "a longer one is asked to say its length, which has a rule above",
             f"http-request return status 411 if chunked {{ req.body_len ge {CHUNKED} }}",
         ),
         (
-            "so the worker is told its length, and no chunk, extension or trailer reaches it",
+            "so a worker is told the length, and no chunk, extension or trailer reaches it",
             "http-request set-header Content-Length %[req.body_len] if chunked",
         ),
         ("", "http-request del-header Transfer-Encoding if chunked"),
     )
-    chunked = "acl chunked req.hdr(transfer-encoding) -m found"
-    return [f"    {chunked}", *(line for why, rule in rules for line in explained(why, rule))]
+    return [line for why, rule in rules for line in explained(why, rule)]
 
 
 def _vanished(hop: Hop) -> list[str]:
     """How soon a client that is gone without a word leaves its place."""
-    idle = value_of(hop, "keepalive_idle_s")
-    every, times = value_of(hop, "keepalive_every_s"), value_of(hop, "keepalive_probes")
+    idle, every, probes = alive(hop)
     return [
-        *explained(f"{idle.why}; {every.why}", "option clitcpka"),
+        *explained(idle.why, "option clitcpka"),
         f"    clitcpka-idle {plain(idle)}s",
         f"    clitcpka-intvl {plain(every)}s",
-        f"    clitcpka-cnt {plain(times)}",
+        f"    clitcpka-cnt {plain(probes)}",
     ]
 
 

@@ -6,12 +6,11 @@ Writes nothing outside its own folder: no log, no pid, no temporary file in /var
 from __future__ import annotations
 
 from holdfast.model.path import Hop
-from holdfast.writers.site import Balance, Site, explained, idle_s, plain, value_of
+from holdfast.writers.site import Balance, Site, alive, explained, idle_s, plain, value_of
 
 FILE = "nginx.conf"
 PROBE = "nginx.sock"
 """The socket, in the edge's folder, on which nginx itself answers 204."""
-PROBES = "keepalive_probes"
 _BALANCE: dict[Balance, str] = {
     "least": "least_conn;",
     "round_robin": "",
@@ -92,9 +91,9 @@ def _server(hop: Hop, site: Site) -> list[str]:
     inner = "        "
     share = value_of(hop, "reuseport")
     reuse = "reuseport " if share.value else ""
-    idle, every = value_of(hop, "keepalive_idle_s"), value_of(hop, "keepalive_every_s")
-    alive = ":".join((f"{plain(idle)}s", f"{plain(every)}s", plain(value_of(hop, PROBES))))
-    options = f"{reuse}backlog={plain(backlog)} so_keepalive={alive}"
+    idle, every, probes = alive(hop)
+    asked = f"so_keepalive={plain(idle)}s:{plain(every)}s:{plain(probes)}"
+    options = f"{reuse}backlog={plain(backlog)} {asked}"
     listens = [f"listen {where} {options};" for where in site.listen]
     settings = (
         *("proxy_connect_timeout_s", "proxy_read_timeout_s"),
@@ -102,7 +101,7 @@ def _server(hop: Hop, site: Site) -> list[str]:
     )
     return [
         "    server {",
-        *explained(f"{share.why}; {backlog.why}; {idle.why}; {every.why}", listens[0], inner),
+        *explained(f"{share.why}; {backlog.why}; {idle.why}", listens[0], inner),
         *(f"{inner}{line}" for line in listens[1:]),
         "        # HTTP/0.9 has no headers, and no version: nothing is left that speaks it",
         '        if ($server_protocol = "") { return 400; }',

@@ -44,6 +44,12 @@ def idle_s(hop: Hop) -> Value:
     return hop.links[0].dialler_idle_s
 
 
+def alive(hop: Hop) -> tuple[Value, Value, Value]:
+    """Silence after which TCP asks a client, time between questions, and how many there are."""
+    idle, every, probes = (f"keepalive_{name}" for name in ("idle_s", "every_s", "probes"))
+    return value_of(hop, idle), value_of(hop, every), value_of(hop, probes)
+
+
 def plain(value: Value) -> str:
     """The value as both programs write it: whole numbers without a fraction, `on` and `off`."""
     if isinstance(value.value, bool):
