@@ -16,11 +16,11 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parent.parent
 RESULTS = REPOSITORY / "bench" / "results"
-WAITING_500K = "-n 500k --idle 0 --app wait:app --mean-time 250s --hold 30s"
+WAITING_500K = "-n 500k --idle 0 --app wait:app --mean-time 120s --hold 30s"
 SIZES = {
     "50k": "-n 50k",
-    "50k-nginx": "-n 50k --edge nginx --hold 60s",
-    "50k-haproxy": "-n 50k --edge haproxy --hold 60s",
+    "50k-nginx": "-n 50k --edge nginx --mean-time 25s --hold 60s",
+    "50k-haproxy": "-n 50k --edge haproxy --mean-time 25s --hold 60s",
     "250k-wait": "-n 250k --idle 0 --app wait:app --hold 30s",
     "250k-shop": "-n 250k --idle 0 --mean-time 200s --hold 30s",
     "500k-haproxy": f"{WAITING_500K} --edge haproxy",
