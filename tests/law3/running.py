@@ -198,9 +198,10 @@ class Running:
         To ask HAProxy takes descriptors, so it is asked only where servers have a `maxconn`.
         """
         accepting = 0 if self.apart else sum(self.in_queue(place) for place in self.listens)
-        return accepting + (self._queued() if self.edge.get("server_maxconn") else 0)
+        return accepting + (self.queued() if self.edge.get("server_maxconn") else 0)
 
-    def _queued(self) -> int:
+    def queued(self) -> int:
+        """Requests in HAProxy's queue for a server."""
         with socket.socket(socket.AF_UNIX) as asked:
             asked.connect(str(self.folder / STATS))
             asked.sendall(b"show stat\n")

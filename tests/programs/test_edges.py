@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from holdfast.model.holding import UNLIMITED, holds
@@ -89,6 +90,7 @@ def test_unlimited_descriptors_leave_haproxy_unlimited() -> None:
     [
         (nginx_rows.KEEPALIVE, "1.28.0", None, "1.29.7", 32),
         (nginx_rows.PROXY_HTTP_VERSION, "1.28.0", "1.0", "1.30.0", "1.1"),
+        (nginx_rows.MAX_HEADERS, "1.28.0", None, "1.29.8", 1_000),
         (haproxy_rows.FD_HARD_LIMIT, "2.6.12-1+deb12u4", None, "3.2.1", 1_048_576),
     ],
 )
@@ -121,6 +123,80 @@ def test_clients_keep_to_the_streams_that_they_are_allowed() -> None:
     demand = Demand(1_000, PLAIN.kinds, streams=500)
     assert limit(edge("nginx"), "worker_connections", demand).per_request == 1 + 1 / 128
     assert limit(edge("haproxy", maxconn=50), "maxconn", demand).per_request == 1 / 100
+
+
+def test_haproxy_2_8_allows_clients_other_streams_than_servers() -> None:
+    """What clients alone are allowed goes before what both ends are."""
+    path = edge("haproxy", maxconn=50, tune_h2_fe_max_concurrent_streams=20)
+    demand = Demand(1_000, PLAIN.kinds, streams=500)
+    assert limit(path, "maxconn", demand).per_request == 1 / 20
+
+
+def test_nginx_may_be_told_to_keep_idle_clients() -> None:
+    """From 1.27.4 on a least idle time takes idle clients off those that give way."""
+    demand = Demand(100, PLAIN.kinds, idle=60)
+    gives, keeps = (
+        limit(edge("nginx", worker_connections=122, **told), "worker_connections", demand)
+        for told in ({}, {"keepalive_min_timeout_s": 10})
+    )
+    assert (holds(gives, demand).best, holds(keeps, demand).best) == (60, 30)
+
+
+def queue_behind(program: str, servers: int, **settings: Scalar) -> Limit:
+    """The edge's answer for the accept queue of a burst's servers over TCP."""
+    path = edge(program, maxconn=5_000, **settings)
+    (front, app) = path.hops
+    link = msgspec.structs.replace(front.links[0], protocol=Protocol.TCP)
+    front = msgspec.structs.replace(front, links=(link,))
+    app = msgspec.structs.replace(app, processes=servers, values=told(backlog=100))
+    demand = Demand(1_000, PLAIN.kinds, burst=1_000)
+    (found,) = (
+        limit
+        for limit in path_limits(Path(path.hosts, (front, app)), demand)
+        if (limit.hop, limit.resource) == ("app", "accept queue")
+    )
+    return found
+
+
+def test_an_edge_whose_patience_is_short_refuses_where_a_queue_is_full() -> None:
+    """A try that ends before the kernel's second SYN never connects: 504 and 503, else a retry."""
+    hasty = [
+        queue_behind("nginx", 1, proxy_connect_timeout_s=1.0).full,
+        queue_behind("haproxy", 1, timeout_connect_s=0.5, retries=1).full,
+    ]
+    patient = [
+        queue_behind("nginx", 1, proxy_connect_timeout_s=1.5).full,
+        queue_behind("haproxy", 1, timeout_connect_s=1.5, retries=1).full,
+        queue_behind("haproxy", 1).full,
+    ]
+    assert [(full.act, full.for_s, full.told[:3]) for full in hasty] == [
+        (Act.REFUSES, 1.0, "504"),
+        (Act.REFUSES, 1.0, "503"),
+    ]
+    assert [(full.act, full.for_s) for full in patient] == [
+        (Act.RETRIES, 1.5),
+        (Act.RETRIES, 3.0),
+        (Act.RETRIES, float("inf")),
+    ]
+
+
+def test_a_full_queue_takes_a_server_out_where_there_are_more() -> None:
+    """`max_fails` is said of several servers, of none where it is 0, and never of a single one."""
+    told = [
+        queue_behind("nginx", servers, max_fails=fails).full.told
+        for servers, fails in ((2, 1), (2, 0), (1, 1))
+    ]
+    assert ["max_fails" in text for text in told] == [True, False, False]
+
+
+def test_a_wall_says_how_many_wait_behind_it() -> None:
+    """Sockets' queues before nginx and HAProxy, and in HAProxy what `maxconn` leaves."""
+    cut = told(somaxconn=200)
+    nginx = edge("nginx", processes=2, host=cut, nofile=101, reuseport=True)
+    haproxy = edge("haproxy", processes=2, host=cut, maxconn=500, server_maxconn=30)
+    assert limit(nginx, "descriptors").full.room == 2 * 201
+    assert limit(haproxy, "maxconn").full.room == 2 * 201
+    assert limit(haproxy, "server_maxconn").full.room == 2 * (500 - 4 * 30)
 
 
 def test_an_observed_count_of_descriptors_goes_before_a_counted_one() -> None:

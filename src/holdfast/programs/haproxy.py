@@ -13,7 +13,14 @@ from holdfast.model.path import Demand, Hop, Host, Link, Path, Protocol, Spread
 from holdfast.model.values import Value, derived
 from holdfast.programs import haproxy_rows as rows
 from holdfast.programs.rows import counted, effective, number
-from holdfast.programs.sockets import SYN_RETRY_S, accept_queue, dialled, last_place, ports
+from holdfast.programs.sockets import (
+    SYN_RETRY_S,
+    accept_queue,
+    dialled,
+    last_place,
+    ports,
+    queue_room,
+)
 
 RESERVED = 10
 """Descriptors that HAProxy counts for itself, whatever is configured (`global.maxsock = 10`)."""
@@ -29,12 +36,12 @@ def limits(hop: Hop, path: Path, demand: Demand) -> tuple[Limit, ...]:
     """`maxconn` at its three levels, descriptors, ports, and the queues before and behind."""
     most = maxconn(hop, path.host(hop.host))
     found = [
-        _clients(hop, demand, "maxconn", most),
-        _clients(hop, demand, "frontend_maxconn", effective(hop, rows.FRONTEND_MAXCONN)),
+        _clients(hop, path, demand, "maxconn", most),
+        _clients(hop, path, demand, "frontend_maxconn", effective(hop, rows.FRONTEND_MAXCONN)),
         *(_server_maxconn(hop, link, path, demand) for link in hop.links),
         _descriptors(hop, path.host(hop.host), demand, most),
         *ports(hop, path, demand, Full(Act.REFUSES, told="503 (no free ports)")),
-        _front_queue(hop, path, demand, most),
+        _front_queue(hop, path, demand),
         *(_queue_behind(hop, link, path, demand) for link in hop.links),
     ]
     return tuple(limit for limit in found if limit is not None)
@@ -87,16 +94,22 @@ def _threads(hop: Hop, host: Host) -> float:
 
 def _client_share(hop: Hop, demand: Demand) -> float:
     """Client connections a request: HTTP/2 clients keep to the streams that they are allowed."""
-    return 1 / min(demand.streams, effective(hop, rows.STREAMS).number)
+    allowed = effective(hop, rows.FRONT_STREAMS)
+    if allowed.value is None:
+        allowed = effective(hop, rows.STREAMS)
+    return 1 / min(demand.streams, allowed.number)
 
 
 def _spread(hop: Hop) -> Spread:
     return Spread.HASH if hop.processes > 1 else Spread.ONLY
 
 
-def _clients(hop: Hop, demand: Demand, resource: str, most: Value) -> Limit | None:
+def _clients(hop: Hop, path: Path, demand: Demand, resource: str, most: Value) -> Limit | None:
     if most.value is None:
         return None
+    sockets = hop.processes * effective(hop, rows.LISTENERS).number
+    host = path.host(hop.host)
+    room = int(queue_room(host, _backlog(hop, host)) * sockets)
     return counted(
         hop.name,
         resource,
@@ -106,7 +119,9 @@ def _clients(hop: Hop, demand: Demand, resource: str, most: Value) -> Limit | No
         scope=Scope.PROCESS,
         scopes=hop.processes,
         spread=_spread(hop),
-        full=Full(Act.QUEUES, told="waits in the accept queue; idle clients keep their places"),
+        full=Full(
+            Act.QUEUES, room, told="waits in the accept queue; idle clients keep their places"
+        ),
         enforcer=rows.MAXCONN.enforced_by,
         inputs=(most,),
         formula=f"{most.number:,.0f} client connections in each of {hop.processes}, idle or not",
@@ -118,6 +133,8 @@ def _server_maxconn(hop: Hop, link: Link, path: Path, demand: Demand) -> Limit |
     if most.value is None:
         return None
     servers = path.hop(link.to).processes
+    clients = maxconn(hop, path.host(hop.host))
+    left = 0.0 if clients.value is None else clients.number - most.number * servers
     return counted(
         hop.name,
         "server_maxconn",
@@ -126,22 +143,25 @@ def _server_maxconn(hop: Hop, link: Link, path: Path, demand: Demand) -> Limit |
         scope=Scope.PROCESS,
         scopes=hop.processes,
         spread=_spread(hop),
-        full=_waiting_for_a_server(hop, demand),
+        full=_waiting_for_a_server(hop, demand, max(0, int(left)) * hop.processes),
         enforcer=rows.SERVER_MAXCONN.enforced_by,
         inputs=(most,),
         formula=f"{most.number:,.0f} to each of {servers} servers, in each of {hop.processes}",
     )
 
 
-def _waiting_for_a_server(hop: Hop, demand: Demand) -> Full:
-    """A request waits for `timeout queue`; one as long as requests last gets it a turn."""
+def _waiting_for_a_server(hop: Hop, demand: Demand, room: int) -> Full:
+    """A request waits for `timeout queue`; one as long as requests last gets it a turn.
+
+    As a client of HAProxy it holds a place of `maxconn` meanwhile, so `room` is what that leaves.
+    """
     patience = effective(hop, rows.TIMEOUT_QUEUE_S)
     if patience.value is None:
         patience = effective(hop, rows.TIMEOUT_CONNECT_S)
     for_s = math.inf if patience.value is None else patience.number
     if for_s < demand.mean_time_s:
-        return Full(Act.REFUSES, for_s=for_s, told="503 after `timeout queue`")
-    return Full(Act.QUEUES, for_s=for_s, told="waits in the backend's queue")
+        return Full(Act.REFUSES, room, for_s, told="503 after `timeout queue`")
+    return Full(Act.QUEUES, room, for_s, told="waits in the backend's queue")
 
 
 def _descriptors(hop: Hop, host: Host, demand: Demand, most: Value) -> Limit | None:
@@ -156,7 +176,8 @@ def _descriptors(hop: Hop, host: Host, demand: Demand, most: Value) -> Limit | N
     hard = math.inf if told is None or told.value is None else told.number
     maxsock = 2 * most.number + reserved
     taken = _client_share(hop, demand) + dialled(hop, demand)
-    queues = Full(Act.QUEUES, told="waits: accepting pauses for 0.1 s at a time")
+    room = queue_room(host, _backlog(hop, host)) * hop.processes
+    queues = Full(Act.QUEUES, int(room), told="waits: accepting pauses for 0.1 s at a time")
     made = f"maxsock, 2 x {most.number:g} + {reserved:g}," if maxsock <= hard else f"{hard:,.0f}"
     return counted(
         hop.name,
@@ -177,14 +198,15 @@ def _descriptors(hop: Hop, host: Host, demand: Demand, most: Value) -> Limit | N
     )
 
 
-def _front_queue(hop: Hop, path: Path, demand: Demand, most: Value) -> Limit | None:
-    backlog = effective(hop, rows.BACKLOG)
-    if backlog.value is None:
-        backlog = effective(hop, rows.FRONTEND_MAXCONN)
-    if backlog.value is None:
-        backlog = most
+def _backlog(hop: Hop, host: Host) -> Value:
+    """What a listener asks of the kernel: its own, the frontend's `maxconn`, or the process's."""
+    told = [effective(hop, row) for row in (rows.BACKLOG, rows.FRONTEND_MAXCONN)]
+    return next((value for value in told if value.value is not None), maxconn(hop, host))
+
+
+def _front_queue(hop: Hop, path: Path, demand: Demand) -> Limit | None:
     full = Full(Act.RETRIES, told="SYN dropped: the client tries again after 1 s, 3 s, 7 s")
-    return accept_queue(hop, path, demand, backlog, full)
+    return accept_queue(hop, path, demand, _backlog(hop, path.host(hop.host)), full)
 
 
 def _queue_behind(hop: Hop, link: Link, path: Path, demand: Demand) -> Limit | None:

@@ -101,6 +101,22 @@ STREAMS = Setting(
     "haproxy; clients keep to it",
     "Requests at once on one HTTP/2 connection; what is more waits at the client.",
 )
+FRONT_STREAMS = Setting(
+    "tune_h2_fe_max_concurrent_streams",
+    "requests",
+    None,
+    "2.8",
+    "haproxy; clients keep to it",
+    "The same for clients alone; unset, it is `tune_h2_max_concurrent_streams`.",
+)
+TOTAL_STREAMS = Setting(
+    "tune_h2_fe_max_total_streams",
+    "requests",
+    0,
+    "3.0",
+    "haproxy",
+    "Requests of one HTTP/2 client before its connection is to end; 0 is no limit.",
+)
 BUFSIZE = Setting(
     "tune_bufsize",
     "bytes",
@@ -108,6 +124,22 @@ BUFSIZE = Setting(
     "1.4",
     "haproxy",
     "A request's buffer each way, held while there is something in it.",
+)
+MAXREWRITE = Setting(
+    "tune_maxrewrite",
+    "bytes",
+    1_024,
+    "1.4",
+    "haproxy",
+    "Kept free in a buffer; a head larger than the rest of it is answered 400.",
+)
+MAX_HEADERS = Setting(
+    "tune_http_maxhdr",
+    "header lines",
+    101,
+    "1.4",
+    "haproxy",
+    "Lines of one request's head; more are answered 400, an answer with more is a 502.",
 )
 MAXQUEUE = Setting(
     "maxqueue",
@@ -171,11 +203,13 @@ TIMEOUTS = (
     _timeout("timeout_client_s", "How long a client may be silent; past it 408 or closed."),
     _timeout("timeout_server_s", "How long a server may be silent; past it 504."),
     _timeout("timeout_http_request_s", "For a request's head; past it 408.", "1.3"),
+    _timeout("timeout_tunnel_s", "How long an upgraded connection may be silent.", "1.5"),
     _timeout("timeout_http_keep_alive_s", "How long an idle client stays connected.", "1.4"),
 )
 ROWS = (
     *(MAXCONN, FRONTEND_MAXCONN, SERVER_MAXCONN, RETRIES, NBTHREAD, ULIMIT_N, FD_HARD_LIMIT),
-    *(LISTENERS, STATS_SOCKETS, CHECKS, BACKLOG, STREAMS, BUFSIZE, MAXQUEUE, POOL_LOW, POOL_HIGH),
+    *(LISTENERS, STATS_SOCKETS, CHECKS, BACKLOG, STREAMS, FRONT_STREAMS, TOTAL_STREAMS, BUFSIZE),
+    *(MAXREWRITE, MAX_HEADERS, MAXQUEUE, POOL_LOW, POOL_HIGH),
     *(SERVER_POOL_MAX, MAX_BODY, REQUEST_BUFFERING),
     *TIMEOUTS,
     *alive("clitcpka", "2.3"),

@@ -9,7 +9,14 @@ from holdfast.model.limit import Act, Full, Limit, Scope
 from holdfast.model.path import Demand, Hop, Kind, Link, Path, Protocol, Spread
 from holdfast.programs import nginx_rows as rows
 from holdfast.programs.rows import Setting, counted, effective
-from holdfast.programs.sockets import SYN_RETRY_S, accept_queue, dialled, last_place, ports
+from holdfast.programs.sockets import (
+    SYN_RETRY_S,
+    accept_queue,
+    dialled,
+    last_place,
+    ports,
+    queue_room,
+)
 
 REUSE_SHARE = 15 / 16
 """Once 1/16 of its connections is free, nginx closes clients that have sent nothing yet."""
@@ -19,7 +26,7 @@ def limits(hop: Hop, path: Path, demand: Demand) -> tuple[Limit, ...]:
     """Connections, descriptors, `max_conns`, `limit_conn`, ports, queues and temporary files."""
     found = [
         _connections(hop, demand),
-        _descriptors(hop, demand),
+        _descriptors(hop, path, demand),
         *(_max_conns(hop, link, path, demand) for link in hop.links),
         _limit_conn(hop),
         *ports(hop, path, demand, Full(Act.REFUSES, told="502 (EADDRNOTAVAIL)")),
@@ -73,9 +80,13 @@ def own_descriptors(hop: Hop) -> float:
     seen = hop.get("own_descriptors")
     if seen is not None and seen.value is not None:
         return seen.number
-    sockets = hop.processes if effective(hop, rows.REUSEPORT).value else 1
-    listening = effective(hop, rows.LISTENERS).number * sockets
+    listening = effective(hop, rows.LISTENERS).number * _sockets(hop)
     return 6 + effective(hop, rows.LOG_FILES).number + hop.processes + listening
+
+
+def _sockets(hop: Hop) -> int:
+    """Sockets of one listener: with `reuseport` each worker process has its own."""
+    return hop.processes if effective(hop, rows.REUSEPORT).value else 1
 
 
 def _clients(hop: Hop, demand: Demand) -> float:
@@ -92,6 +103,7 @@ def _spread(hop: Hop) -> Spread:
 
 def _connections(hop: Hop, demand: Demand) -> Limit:
     most, own = effective(hop, rows.WORKER_CONNECTIONS), own_connections(hop)
+    held = effective(hop, rows.KEEPALIVE_MIN_S).number > 0
     taken = _clients(hop, demand) + dialled(hop, demand)
     return counted(
         hop.name,
@@ -100,7 +112,7 @@ def _connections(hop: Hop, demand: Demand) -> Limit:
         own=own,
         per_request=taken,
         per_idle=1.0,
-        yields=True,
+        yields=not held,
         onset=REUSE_SHARE,
         scope=Scope.PROCESS,
         scopes=hop.processes,
@@ -115,12 +127,13 @@ def _connections(hop: Hop, demand: Demand) -> Limit:
     )
 
 
-def _descriptors(hop: Hop, demand: Demand) -> Limit | None:
+def _descriptors(hop: Hop, path: Path, demand: Demand) -> Limit | None:
     nofile = hop.get(rows.WORKER_RLIMIT_NOFILE.name) or hop.get("nofile")
     if nofile is None or nofile.value is None:
         return None
     own = own_descriptors(hop)
     taken = _clients(hop, demand) + dialled(hop, demand) + buffered(hop, demand)[2]
+    room = queue_room(path.host(hop.host), effective(hop, rows.BACKLOG)) * _sockets(hop)
     return counted(
         hop.name,
         "descriptors",
@@ -135,7 +148,7 @@ def _descriptors(hop: Hop, demand: Demand) -> Limit | None:
             hop,
             demand,
             nofile.number - own - demand.idle / hop.processes,
-            Full(Act.QUEUES, told="waits: accepting pauses for 0.5 s at a time"),
+            Full(Act.QUEUES, int(room), told="waits: accepting pauses for 0.5 s at a time"),
             "500",
         ),
         enforcer=rows.WORKER_RLIMIT_NOFILE.enforced_by,
@@ -185,8 +198,8 @@ def _limit_conn(hop: Hop) -> Limit | None:
 
 def _front_queue(hop: Hop, path: Path, demand: Demand) -> Limit | None:
     full = Full(Act.RETRIES, told="SYN dropped: the client tries again after 1 s, 3 s, 7 s")
-    sockets = hop.processes if effective(hop, rows.REUSEPORT).value else 1
-    return accept_queue(hop, path, demand, effective(hop, rows.BACKLOG), full, sockets=sockets)
+    backlog = effective(hop, rows.BACKLOG)
+    return accept_queue(hop, path, demand, backlog, full, sockets=_sockets(hop))
 
 
 def _queue_behind(hop: Hop, link: Link, path: Path, demand: Demand) -> Limit | None:
@@ -196,12 +209,17 @@ def _queue_behind(hop: Hop, link: Link, path: Path, demand: Demand) -> Limit | N
     if backlog is None:
         return None
     patience = effective(hop, rows.CONNECT_TIMEOUT_S).number
+    fails, out_s = effective(hop, rows.MAX_FAILS).number, effective(hop, rows.FAIL_TIMEOUT_S).number
+    after = ""
+    if fails and target.processes > 1:
+        after = f"; after {fails:g} of them the server gets nothing for {out_s:g} s (`max_fails`)"
     if link.protocol is Protocol.UNIX:
-        full = Full(Act.REFUSES, told="502 at once (EAGAIN)")
+        full = Full(Act.REFUSES, told=f"502 at once (EAGAIN){after}")
     elif patience <= SYN_RETRY_S:
-        full = Full(Act.REFUSES, for_s=patience, told="504 after `proxy_connect_timeout`")
+        full = Full(Act.REFUSES, for_s=patience, told=f"504 after `proxy_connect_timeout`{after}")
     else:
-        full = Full(Act.RETRIES, for_s=patience, told="SYN sent again; 504 when patience ends")
+        told = f"SYN sent again; 504 when patience ends{after}"
+        full = Full(Act.RETRIES, for_s=patience, told=told)
     return accept_queue(target, path, demand, backlog, full)
 
 

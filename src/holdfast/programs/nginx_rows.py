@@ -92,6 +92,14 @@ ZONE = Setting(
     "nginx",
     "Upstream state in shared memory: without it each worker process counts for itself.",
 )
+MAX_FAILS = Setting(
+    "max_fails",
+    "failures",
+    1,
+    "0.1",
+    "nginx, of more servers than one",
+    "Failed connects within `fail_timeout` that take a server out for as long; 0 is never.",
+)
 LIMIT_CONN = Setting(
     "limit_conn",
     "requests",
@@ -133,6 +141,31 @@ MAX_BODY = Setting(
     "0.1",
     "nginx",
     "The largest body of a request; a larger one is answered 413.",
+)
+HEADER_BUFFER = Setting(
+    "client_header_buffer_size",
+    "bytes",
+    1_024,
+    "0.1",
+    "nginx",
+    "The buffer of a request's head; a larger head takes the large ones.",
+)
+LARGE_HEADER_BUFFERS = Setting(
+    "large_client_header_buffers",
+    "bytes",
+    4 * 8_192,
+    "0.1",
+    "nginx",
+    "All large buffers of one head, written as `4 8k`; past them 400, a longer line of it 414.",
+)
+MAX_HEADERS = Setting(
+    "max_headers",
+    "header lines",
+    None,
+    "1.29.8",
+    "nginx",
+    "Header lines of one request; more are answered 400. Before 1.29.8 there was no such limit.",
+    (Change("1.29.8", 1_000, "ngx_http_core_module.c of 1.30.0"),),
 )
 REQUEST_BUFFERING = Setting(
     "proxy_request_buffering",
@@ -191,19 +224,27 @@ def _timeout(name: str, default: float, doc: str, since: str = "0.1") -> Setting
 CONNECT_TIMEOUT_S = _timeout(
     "proxy_connect_timeout_s", 60, "To connect to an upstream; past it 504, or the next server."
 )
+FAIL_TIMEOUT_S = _timeout("fail_timeout_s", 10, "Of `max_fails`.")
+KEEPALIVE_MIN_S = _timeout(
+    "keepalive_min_timeout_s", 0, "How long an idle client is not given up.", "1.27.4"
+)
 TIMEOUTS = (
     _timeout("keepalive_timeout_s", 75, "How long an idle client stays connected."),
+    KEEPALIVE_MIN_S,
+    _timeout("keepalive_time_s", 3_600, "How long a client stays, idle or not.", "1.19.10"),
     _timeout("client_header_timeout_s", 60, "For a request's head; past it 408."),
     _timeout("client_body_timeout_s", 60, "Between two reads of a body; past it 408."),
     _timeout("send_timeout_s", 60, "Between two writes to a client; past it closed."),
     CONNECT_TIMEOUT_S,
+    FAIL_TIMEOUT_S,
     _timeout("proxy_send_timeout_s", 60, "Between two writes to an upstream; past it 504."),
     _timeout("proxy_read_timeout_s", 60, "Between two reads of an answer; past it 504."),
     _timeout("upstream_keepalive_timeout_s", 60, "How long an idle upstream stays.", "1.15.3"),
 )
 ROWS = (
     *(WORKER_CONNECTIONS, WORKER_RLIMIT_NOFILE, LISTENERS, REUSEPORT, LOG_FILES, BACKLOG),
-    *(MULTI_ACCEPT, STREAMS, MAX_CONNS, ZONE, LIMIT_CONN, KEEPALIVE, PROXY_HTTP_VERSION),
+    *(MULTI_ACCEPT, STREAMS, MAX_CONNS, ZONE, MAX_FAILS, LIMIT_CONN, KEEPALIVE),
+    *(PROXY_HTTP_VERSION, HEADER_BUFFER, LARGE_HEADER_BUFFERS, MAX_HEADERS),
     *(BODY_BUFFER, MAX_BODY, REQUEST_BUFFERING, BUFFERING, BUFFER_SIZE, BUFFERS, MAX_TEMP_FILE),
     KEEPALIVE_REQUESTS,
     *TIMEOUTS,

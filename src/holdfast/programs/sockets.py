@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import math
 
+import msgspec
+
 from holdfast.model.limit import Act, Full, Limit, Scope
-from holdfast.model.path import Demand, Hop, Link, Path, Protocol, Spread
+from holdfast.model.path import Demand, Hop, Host, Link, Path, Protocol, Spread
 from holdfast.model.values import Value
 from holdfast.programs.rows import counted
 
@@ -46,18 +48,28 @@ def arriving(hop: Hop, path: Path, demand: Demand) -> tuple[float, float, Spread
     return 1 / demand.streams, 1.0, Spread.HASH if hop.processes > 1 else Spread.ONLY
 
 
+def queue_room(host: Host, backlog: Value) -> float:
+    """Connections that wait in the accept queue of one socket; no limit where nothing is known.
+
+    Linux cuts the backlog to somaxconn, and calls a queue full when its length is above that, so it
+    takes one more.
+    """
+    cut = host.get("somaxconn")
+    known = [value.number for value in (backlog, cut) if value and value.value is not None]
+    return min(known, default=math.inf) + 1
+
+
 def accept_queue(
     hop: Hop, path: Path, demand: Demand, backlog: Value, full: Full, *, sockets: int | None = None
 ) -> Limit | None:
     """The accept queue of each of the hop's listening sockets; takes a burst.
 
-    Linux calls a queue full when its length is above the backlog, so it takes one more.
     None where nothing is said of a backlog or of a burst.
     """
     if backlog.value is None or not demand.burst:
         return None
     cut = path.host(hop.host).get("somaxconn")
-    room = min(backlog.number, cut.number if cut and cut.value is not None else math.inf) + 1
+    room = queue_room(path.host(hop.host), backlog)
     taken, _, spread = arriving(hop, path, demand)
     count = sockets or hop.processes
     return counted(
@@ -117,7 +129,7 @@ def last_place(hop: Hop, demand: Demand, free: float, accepting: Full, refused: 
     if demand.streams > 1 or odd:
         return Full(Act.REFUSES, told=refused, also=(accepting.act,))
     told = f"{accepting.told}; {refused} where only its upstream has no place"
-    return Full(accepting.act, told=told, also=(Act.REFUSES,))
+    return msgspec.structs.replace(accepting, told=told, also=(Act.REFUSES,))
 
 
 def kept_idle(hop: Hop, path: Path) -> float:
