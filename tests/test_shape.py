@@ -39,7 +39,7 @@ ARROWS = {
     "load": ("model.units", "model.errors"),
     "proof": ("__init__", "load", "wire", "model", "observe"),
     "kit": ("wire", "model.units"),
-    "testing": ("model", "wire"),
+    "testing": ("model", "wire", "readers"),
     "cli": (
         *("__init__", "model", "wire", "facts", "programs", "sizing", "readers"),
         *("policy", "observe", "writers", "stack", "load", "proof"),

@@ -1,0 +1,13 @@
+"""Which readers there are, and which of them knows a text. Adding a format is one line here."""
+
+from __future__ import annotations
+
+from holdfast.readers.contract import Reader
+from holdfast.readers.text import Text
+
+READERS: tuple[Reader, ...] = ()
+
+
+def recognised(text: Text) -> Reader | None:
+    """The first reader that knows the text, or None."""
+    return next((reader for reader in READERS if reader.recognises(text)), None)

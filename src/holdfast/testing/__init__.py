@@ -1,0 +1,1 @@
+"""What tests of the product, ours and others', are made with: kits that judge by a contract."""
