@@ -43,8 +43,8 @@ class Address(msgspec.Struct, frozen=True, order=True):
 
 
 def unix(path: str) -> Address:
-    """The address of a unix socket."""
-    return Address(path=path)
+    """The address of a unix socket; `unix:///run/a` means what `unix:/run/a` does."""
+    return Address(path="/" + path.lstrip("/") if path.startswith("/") else path)
 
 
 def address(text: str, port: int | None = None, host: str = "*") -> Address:

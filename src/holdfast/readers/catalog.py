@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from holdfast.readers import nginx
 from holdfast.readers.contract import Reader
 from holdfast.readers.text import Text
 
-READERS: tuple[Reader, ...] = ()
+READERS: tuple[Reader, ...] = (nginx.READER,)
 
 
 def recognised(text: Text) -> Reader | None:

@@ -13,6 +13,7 @@ import msgspec
 
 from holdfast.model.limit import Finding, Severity
 from holdfast.model.path import Protocol, Spread
+from holdfast.model.units import plural
 from holdfast.model.values import Place, Scalar, Value
 from holdfast.readers.address import Address
 from holdfast.readers.text import Files, Text, Word, written
@@ -53,11 +54,15 @@ class Listen(msgspec.Struct, frozen=True):
 
 
 class Server(msgspec.Struct, frozen=True):
-    """One address that a hop dials; a `backup` is asked when no other answers."""
+    """One address that a hop dials; a `backup` is asked when no other answers.
+
+    `values` are what is said of this server alone; those of the `Dial` sum up all of its servers.
+    """
 
     address: Address
     place: Place
     backup: bool = False
+    values: tuple[Value, ...] = ()
 
 
 class Dial(msgspec.Struct, frozen=True):
@@ -141,7 +146,7 @@ class Row(msgspec.Struct, frozen=True):
     """A directive is a row: its name, where it may stand, its arguments, where it lands.
 
     `least` and `most` arguments (None: any number); `lands` is the setting of `programs/`, whose
-    value is `amount` of argument `which`.
+    value is `amount` of argument `which`, or of all of them together (None).
     """
 
     name: str
@@ -150,7 +155,7 @@ class Row(msgspec.Struct, frozen=True):
     amount: Amount
     least: int = 1
     most: int | None = 1
-    which: int = 0
+    which: int | None = 0
 
 
 class Reader(msgspec.Struct, frozen=True):
@@ -163,6 +168,13 @@ class Reader(msgspec.Struct, frozen=True):
     recognises: Callable[[Text], bool]
     read: Callable[[Text, Files], Read]
     rows: tuple[Row, ...] = ()
+
+
+def joined(words: Sequence[Word]) -> Word:
+    """Several words as one, a space between them, from the first to the last."""
+    first, last = words[0].place, words[-1].place
+    place = Place(first.file, first.line, first.start, last.end)
+    return Word(" ".join(word.text for word in words), place)
 
 
 class Problems:
@@ -180,11 +192,13 @@ class Problems:
         said = " ".join(word.text for word in (head, *words))
         if len(words) < row.least or (row.most is not None and len(words) > row.most):
             most = "or more" if row.most is None else f"to {row.most}"
-            wanted = str(row.least) if row.least == row.most else f"{row.least} {most}"
-            message = f"`{head.text}` takes {wanted} arguments, not {len(words)}"
+            wanted = f"{row.least} {most} arguments"
+            if row.least == row.most:
+                wanted = plural(row.least, "argument")
+            message = f"`{head.text}` takes {wanted}, not {len(words)}"
             self.add(Fault.ARGUMENT, message, head.place)
             return None
-        word = words[row.which]
+        word = words[row.which] if row.which is not None else joined(words)
         try:
             return written(row.lands, row.amount(word.text), said, word.place)
         except ValueError as wrong:

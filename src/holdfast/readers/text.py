@@ -26,6 +26,13 @@ class Word(msgspec.Struct, frozen=True):
     text: str
     place: Place
 
+    def after(self, prefix: str) -> Word:
+        """The word without its beginning, such as `backlog=`; in quotes its span stays whole."""
+        rest, place = self.text.removeprefix(prefix), self.place
+        bare = place.end - place.start == len(self.text.encode("utf-8", _KEPT))
+        start = place.start + len(prefix.encode()) if bare and rest else place.start
+        return Word(rest, Place(place.file, place.line, start, place.end))
+
 
 class Text:
     """One file: its name (relative to what was given, with slashes) and what it says."""

@@ -151,6 +151,8 @@ def _values(read: Read) -> Iterator[Value]:
             yield from listen.values
         for dial in hop.dials:
             yield from (dial.idle_s, *dial.values)
+            for server in dial.servers:
+                yield from server.values
     yield from read.host
     for around in read.around:
         yield from around.values

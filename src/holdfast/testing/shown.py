@@ -56,6 +56,7 @@ def _dial(dial: Dial, where: Where) -> Iterator[str]:
     for server in dial.servers:
         backup = " backup" if server.backup else ""
         yield f"    to {server.address}{backup}{where(server.place)}"
+        yield from _values(server.values, where, "      ")
     yield f"    idle {dial.idle_s.value}{_source(dial.idle_s, where)}"
     yield from _values(dial.values, where, "    ")
 

@@ -1,0 +1,381 @@
+"""Reads an nginx configuration: one hop, the sockets it listens on, each way that it passes on.
+
+Files, parts of one (a site), and what `nginx -T` prints. Opens no file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
+
+from holdfast.model.errors import BadInput
+from holdfast.model.path import Protocol, Spread
+from holdfast.model.values import Place, Source, Value, derived
+from holdfast.readers import nginx_rows as rows
+from holdfast.readers.address import Address, address
+from holdfast.readers.amounts import count
+from holdfast.readers.contract import (
+    Dial,
+    Fault,
+    Found,
+    Listen,
+    Problems,
+    Processes,
+    Read,
+    Reader,
+    Row,
+    Server,
+)
+from holdfast.readers.nginx_levels import Level, Levels, meanings
+from holdfast.readers.nginx_text import DUMPED, Directive, Tree
+from holdfast.readers.text import Files, Text, Word, written
+
+_LOOK = re.compile(
+    r"^\s*(?:(?:http|events|stream|server|upstream\s+\S+)\s*\{|location\s[^\n]*\{"
+    r"|(?:worker_(?:processes|connections)|proxy_pass)\s[^\n;]*;)",
+    re.MULTILINE,
+)
+_WHOLE = {"http", "events", "stream", "mail", "worker_processes", "user", "pid", "daemon"}
+"""Any of these at the outermost level, and it is a main file; else a part of one."""
+_SITE = {"server", "upstream", "map", "limit_conn_zone"}
+_URL = re.compile(r"(?:(?P<scheme>https?|grpcs?|\$\w+)://)?(?P<where>unix:[^:]+|[^/]*)")
+_TAIL = re.compile(r"\$\{?(?:request_uri|uri|document_uri)\b")
+"""Variables that begin with a slash: they end the server's name as a slash does."""
+
+
+class _Socket(msgspec.Struct):
+    """A listening socket, as several `listen` in several servers make it."""
+
+    place: Place
+    protocol: Protocol
+    values: dict[str, Value] = {}
+    bound: bool = False
+
+
+class _Group(NamedTuple):
+    """An upstream: its values, its servers, what is said of each of them, and how it spreads."""
+
+    values: dict[str, Value]
+    servers: tuple[Server, ...]
+    told: tuple[Value, ...]
+    spread: Spread
+
+
+class _Site:
+    """Walks the tree; what it finds becomes one hop."""
+
+    def __init__(self, problems: Problems) -> None:
+        self.problems = problems
+        self.levels = Levels(problems)
+        self.sockets: dict[Address, _Socket] = {}
+        self.upstreams: dict[str, Directive] = {}
+        self.groups: dict[tuple[int, int | None], _Group] = {}
+        self.dials: list[Dial] = []
+
+    def blocks(
+        self,
+        block: list[Directive],
+        level: Level,
+        server: str = "",
+        listens: tuple[Address, ...] = (),
+    ) -> None:
+        """Walk the blocks of a level, and those in them."""
+        inside = rows.BLOCKS.get(level.context, {})
+        for one in block:
+            if one.block is None or one.name not in inside or one.name == "upstream":
+                continue
+            context = inside[one.name]
+            inner = self.levels.enter(one.block, context, level)
+            if context in rows.LISTENING:
+                listens = self.listen(one, inner)
+                server = inner.name
+            elif context == rows.LOCATION:
+                inner.name = f"{server}, {one.said()}" if server else one.said()
+            for passed in inner.passes:
+                self.dial(passed, inner, listens)
+            self.blocks(one.block, inner, server, listens)
+
+    def gather(self, block: list[Directive], context: str) -> None:
+        """Note the upstreams of a context, which may stand below those who name them."""
+        for one in block:
+            if one.block is not None and one.name == "upstream" and one.words:
+                self.upstreams.setdefault(f"{context} {one.words[0].text}", one)
+
+    def listen(self, server: Directive, level: Level) -> tuple[Address, ...]:
+        """The sockets of a server; without `listen` it is port 80."""
+        addresses = list(dict.fromkeys(self._socket(one, level) for one in level.listens))
+        if not level.listens and level.context == rows.SERVER:
+            where = Address("*", 80)
+            self.sockets.setdefault(where, _Socket(server.head.place, Protocol.HTTP_1))
+            addresses.append(where)
+        if not level.name or level.name == "_":
+            level.name = f"server {', '.join(str(where) for where in addresses)}"
+        else:
+            level.name = f"server {level.name}"
+        h2 = level.values.get("http2")
+        for where in addresses if h2 is not None and h2.value else ():
+            self.sockets[where].protocol = Protocol.HTTP_2
+        return tuple(addresses)
+
+    def _socket(self, one: Directive, level: Level) -> Address:
+        where = address(one.words[0].text, 80)
+        if where.host == "0.0.0.0":
+            where = Address("*", where.port)
+        plain = Protocol.HTTP_1 if level.context == rows.SERVER else Protocol.TCP
+        socket = self.sockets.setdefault(where, _Socket(one.words[0].place, plain))
+        for word in one.words[1:]:
+            name, _, said = word.text.partition("=")
+            socket.bound = socket.bound or name in rows.BOUND
+            if name == "http2":
+                socket.protocol = Protocol.HTTP_2
+            elif name == "reuseport":
+                socket.values["reuseport"] = written("reuseport", True, one.said(), word.place)
+            elif name == "backlog" and said:
+                row = Row(name, frozenset((level.context,)), name, count)
+                value = self.problems.lands(row, one.head, (word.after("backlog="),))
+                if value is not None:
+                    socket.values["backlog"] = value
+        return where
+
+    def dial(self, one: Directive, level: Level, listens: tuple[Address, ...]) -> None:
+        """One way out for each target that the words of a `proxy_pass` may mean."""
+        meant = meanings(one.words[0].text, level.variables)
+        for text in dict.fromkeys(_target(url) for url in meant):
+            scheme, where = text
+            port = 443 if scheme in ("https", "grpcs") else rows.PASSES[one.name]
+            self._way(one.words[0], where, port, level, listens)
+
+    def _way(
+        self, word: Word, where: str, port: int | None, level: Level, listens: tuple[Address, ...]
+    ) -> None:
+        own: tuple[Value, ...]
+        servers: tuple[Server, ...]
+        stream = level.context == rows.STREAM_SERVER
+        kind = rows.STREAM_UPSTREAM if stream else rows.UPSTREAM
+        named = self.upstreams.get(f"{rows.STREAM if stream else rows.HTTP} {where}")
+        values, own = dict(level.values), ()
+        spread, servers = Spread.ONLY, (Server(address(where, port), word.place),)
+        named = self.upstreams.get(f"{rows.STREAM if stream else rows.HTTP} {where}")
+        if named is not None:
+            group = self._group(where, named, kind, port)
+            values |= group.values
+            spread, servers, own = group.spread, group.servers, group.told
+        elif "$" in where:
+            message = f"`{word.text}` names a server by a variable that is not written here"
+            hint = "say which servers it may be, with `set` or `map`, to have this way counted"
+            self.problems.add(Fault.UNKNOWN_VALUE, message, word.place, hint)
+        idle = values.get("upstream_keepalive_timeout_s") or Value(
+            "upstream_keepalive_timeout_s", None, Source.DEFAULT, "nginx"
+        )
+        unix_only = bool(servers) and all(server.address.path for server in servers)
+        self.dials.append(
+            Dial(
+                where,
+                level.name,
+                servers,
+                Protocol.UNIX if unix_only else Protocol.TCP,
+                spread,
+                idle,
+                listens,
+                (*values.values(), *own, *_extra(level)),
+            )
+        )
+
+    def _group(self, name: str, named: Directive, kind: str, port: int | None) -> _Group:
+        """What an upstream says, read once for all who name it."""
+        key = (id(named), port)
+        if key not in self.groups:
+            level = self.levels.enter(named.block or [], kind)
+            servers, told = self._servers(level, port)
+            if not servers:
+                message = f"upstream `{name}` has no server"
+                self.problems.add(Fault.NO_TARGET, message, named.head.place)
+            spread = _spread(level.balance, len(servers))
+            self.groups[key] = _Group(level.values, servers, told, spread)
+        return self.groups[key]
+
+    def _servers(
+        self, group: Level, port: int | None
+    ) -> tuple[tuple[Server, ...], tuple[Value, ...]]:
+        """The servers of an upstream that are not `down`, and what is said of all of them."""
+        servers, told = [], []
+        for one in group.servers:
+            flags = {word.text for word in one.words[1:]}
+            if "down" in flags:
+                continue
+            where = address(one.words[0].text, port)
+            said = {name: self._of(one, name) for name in rows.OF_A_SERVER}
+            own = tuple(value for value in said.values() if value is not None)
+            servers.append(Server(where, one.words[0].place, "backup" in flags, own))
+            if "backup" not in flags:
+                told.append(said)
+        values = (_together([of[name] for of in told], name) for name in rows.OF_A_SERVER)
+        return tuple(servers), tuple(value for value in values if value is not None)
+
+    def _of(self, one: Directive, name: str) -> Value | None:
+        word = next((word for word in one.words if word.text.startswith(f"{name}=")), None)
+        if word is None:
+            return None
+        lands = f"{name}_s" if name == "fail_timeout" else name
+        row = Row(name, frozenset((rows.UPSTREAM,)), lands, rows.OF_A_SERVER[name])
+        return self.problems.lands(row, one.head, (word.after(f"{name}="),))
+
+
+def _target(url: str) -> tuple[str, str]:
+    """Scheme, and host with port or socket, of what `proxy_pass` names."""
+    found = _URL.match(url)
+    if found is None:
+        return "http", url
+    return found["scheme"] or "http", _TAIL.split(found["where"], maxsplit=1)[0]
+
+
+def _spread(balance: str, servers: int) -> Spread:
+    """In turn is even while requests last alike, as the least connections are."""
+    if servers == 1:
+        return Spread.ONLY
+    name = balance.partition(" ")[0]
+    drawn = name == "random" and "two" not in balance
+    return Spread.HASH if drawn or name in ("ip_hash", "hash") else Spread.LEAST
+
+
+def _together(told: list[Value | None], name: str) -> Value | None:
+    """One value for all servers: what all say, or for `max_conns` the mean, else the smallest.
+
+    A server without `max_conns` takes whatever comes, so that nothing is bounded.
+    """
+    said = [value for value in told if value is not None]
+    if not said:
+        return None
+    if len(said) == len(told) and len({value.value for value in said}) == 1:
+        return said[0]
+    numbers = [value.number for value in said]
+    if name == "max_conns":
+        if len(said) < len(told) or 0 in numbers:
+            return None
+        made = derived(name, sum(numbers) / len(numbers), f"the mean of {len(numbers)} servers")
+    else:
+        why = f"the smallest that {len(said)} of {len(told)} servers say"
+        made = derived(said[0].setting, min(numbers), why)
+    return msgspec.structs.replace(made, place=said[0].place)
+
+
+def _extra(level: Level) -> Iterable[Value]:
+    """The smallest `limit_conn` of each kind, and the `Connection` header that is sent."""
+    for setting in ("limit_conn", "limit_conn_per_key"):
+        said = [value for value in level.limits if value.setting == setting]
+        if said:
+            yield min(said, key=lambda value: value.number)
+    yield from (level.headers[key] for key in ("connection", "upgrade") if key in level.headers)
+
+
+def recognises(text: Text) -> bool:
+    """Whether it looks like nginx: a block or directive that only nginx has, or a dump."""
+    return bool(_LOOK.search(text.said) or DUMPED.search(text.said))
+
+
+def read(text: Text, files: Files) -> Read:
+    """The hop of an nginx configuration; raises BadInput where not one directive is in it."""
+    problems = Problems()
+    tree = Tree(text, files, problems)
+    top = tree.top()
+    if text.said.strip() and not top:
+        hint = "give nginx.conf, a file that it includes, or what `nginx -T` prints"
+        raise BadInput("holds no directive of nginx", place=text.name, hint=hint)
+    site = _Site(problems)
+    whole = not _WHOLE.isdisjoint(one.name for one in top)
+    level = _main(site, top) if whole else _part(site, top)
+    any_of_it = whole or site.dials or site.sockets
+    hops = (_found(site, level, whole=whole),) if any_of_it else ()
+    unread = tuple(site.levels.unread)
+    return Read(hops, problems=tuple(problems.found), unread=unread, files=tuple(tree.read))
+
+
+def _part(site: _Site, top: list[Directive]) -> Level:
+    """Walk a part of a configuration as if it stood where it belongs."""
+    names = {one.name for one in top}
+    site.gather(top, rows.HTTP)
+    context = rows.HTTP if names & _SITE else rows.SERVER
+    if context == rows.SERVER and not names & {"location", "listen"}:
+        context = rows.LOCATION
+    part = site.levels.enter(top, context)
+    for passed in part.passes:
+        site.dial(passed, part, ())
+    site.blocks(top, part)
+    return Level(rows.MAIN)
+
+
+def _main(site: _Site, top: list[Directive]) -> Level:
+    """Walk a main file; the level that holds for the whole process."""
+    main = site.levels.enter(top, rows.MAIN)
+    for one in top:
+        for_it = rows.BLOCKS[rows.MAIN].get(one.name)
+        if one.block is None or for_it is None:
+            continue
+        level = site.levels.enter(one.block, for_it)
+        if for_it == rows.EVENTS:
+            main.values |= level.values
+        site.gather(one.block, for_it)
+        site.blocks(one.block, level)
+    return main
+
+
+def _found(site: _Site, level: Level, *, whole: bool) -> Found:
+    told = level.values.pop("worker_processes", None)
+    values = [*level.values.values()]
+    listeners = _listeners(site.sockets)
+    if listeners:
+        first = site.sockets[listeners[0]].place
+        made = derived("listeners", len(listeners), ", ".join(str(one) for one in listeners))
+        values.append(msgspec.structs.replace(made, place=first))
+    if site.levels.said_logs:
+        logs = site.levels.logs
+        why = ", ".join(logs) or "`access_log off`"
+        values.append(derived("log_files", len(logs), why))
+    return Found(
+        "nginx",
+        "nginx",
+        _processes(told, site.problems, whole=whole),
+        tuple(values),
+        tuple(
+            Listen(where, socket.protocol, socket.place, tuple(socket.values.values()))
+            for where, socket in site.sockets.items()
+        ),
+        tuple(site.dials),
+    )
+
+
+def _processes(told: Value | None, problems: Problems, *, whole: bool) -> Processes:
+    if told is None:
+        source = Source.DEFAULT if whole else Source.ASSUMED
+        why = "nginx" if whole else "a part of a configuration: its main file was not given"
+        return Processes(0, 1, Value("worker_processes", 1 if whole else None, source, why))
+    if told.value == "auto":
+        return Processes(1, 0, told)
+    try:
+        number = count(str(told.value))
+    except ValueError:
+        if told.place is not None:
+            message = f"`worker_processes {told.value}`: a number or `auto` is wanted"
+            problems.add(Fault.ARGUMENT, message, told.place)
+        return Processes(0, 1, told)
+    return Processes(0, number, msgspec.structs.replace(told, value=number))
+
+
+def _listeners(sockets: dict[Address, _Socket]) -> list[Address]:
+    """The sockets that nginx opens: one for every address takes the place of particular ones."""
+    every = {where.port for where in sockets if where.host == "*"}
+    return [
+        where
+        for where, socket in sockets.items()
+        if where.path
+        or ":" in where.host
+        or where.host == "*"
+        or socket.bound
+        or where.port not in every
+    ]
+
+
+READER = Reader("nginx", recognises, read, rows.ROWS)

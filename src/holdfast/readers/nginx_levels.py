@@ -1,0 +1,170 @@
+"""What holds at each level of an nginx configuration: values, headers and variables inherit.
+
+As nginx merges them: a value of an inner level replaces the outer one; headers and `limit_conn`
+are taken from outside only where a level has none of its own. Reads no text.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import islice, product
+
+import msgspec
+
+from holdfast.model.values import Value
+from holdfast.readers import nginx_rows as rows
+from holdfast.readers.amounts import count
+from holdfast.readers.contract import Fault, Problems, Row
+from holdfast.readers.nginx_text import Directive
+from holdfast.readers.text import Word, written
+
+ROWS_OF: dict[str, tuple[Row, ...]] = {
+    name: tuple(row for row in rows.ROWS if row.name == name)
+    for name in {row.name for row in rows.ROWS}
+}
+MOST_MEANINGS = 16
+"""Of a text with variables that have several values each."""
+_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+
+
+class Level(msgspec.Struct):
+    """What holds in one block: values by setting, `Connection` as sent, limits, variables.
+
+    `passes` and `listens` are its own directives, which do not inherit.
+    """
+
+    context: str
+    name: str = ""
+    values: dict[str, Value] = {}
+    headers: dict[str, Value] = {}
+    limits: tuple[Value, ...] = ()
+    variables: dict[str, tuple[str, ...]] = {}
+    passes: list[Directive] = []
+    listens: list[Directive] = []
+    servers: list[Directive] = []
+    balance: str = ""
+
+
+class Levels:
+    """Enters blocks; gathers what is unread and which logs are open."""
+
+    def __init__(self, problems: Problems) -> None:
+        self.problems = problems
+        self.unread: list[Word] = []
+        self.logs: dict[str, Word] = {}
+        self.said_logs = False
+        self.shared: dict[str, bool] = {}
+
+    def enter(self, block: list[Directive], context: str, outer: Level | None = None) -> Level:
+        """The level of a block: what it inherits, and what it says itself."""
+        level = Level(context)
+        if outer is not None:
+            level.name, level.values = outer.name, dict(outer.values)
+            level.variables = dict(outer.variables)
+        own: set[str] = set()
+        for one in block:
+            if one.name == "limit_conn_zone" and len(one.words) == 2:
+                self._zone(one.words)
+        for one in block:
+            if one.block is not None:
+                self._block(one, level)
+            elif found := ROWS_OF.get(one.name):
+                self._row(one, found, level, own)
+            elif one.name in rows.SEEN:
+                self._seen(one, level)
+            else:
+                self.unread.append(one.head)
+        if outer is not None:
+            level.headers = level.headers or outer.headers
+            level.limits = level.limits or outer.limits
+        return level
+
+    def _block(self, one: Directive, level: Level) -> None:
+        if one.name == "map" and len(one.words) == 2:
+            entries = [entry for entry in one.block or () if entry.name != "include"]
+            said = [entry.words[0].text for entry in entries if entry.words]
+            level.variables[one.words[1].text.lstrip("$")] = tuple(dict.fromkeys(said))
+        elif one.name == "if":
+            for inner_one in one.block or ():
+                if inner_one.name == "set" and len(inner_one.words) == 2:
+                    self._set(inner_one.words, level)
+        elif one.name not in rows.BLOCKS.get(level.context, {}):
+            self.unread.append(one.head)
+
+    def _row(self, one: Directive, found: tuple[Row, ...], level: Level, own: set[str]) -> None:
+        row = next((row for row in found if level.context in row.contexts), None)
+        if row is None:
+            allowed = sorted({context for row in found for context in row.contexts})
+            message = f"`{one.name}` may not stand in `{level.context}`"
+            hint = f"it belongs in {' or '.join(f'`{context}`' for context in allowed)}"
+            self.problems.add(Fault.CONTEXT, message, one.head.place, hint)
+            return
+        value = self.problems.lands(row, one.head, one.words)
+        if row.lands in own:
+            message = f"`{one.name}` is set twice in one block: nginx does not start"
+            self.problems.add(Fault.REPEATED, message, one.head.place, "leave one of them out")
+        own.add(row.lands)
+        if value is not None:
+            level.values[row.lands] = value
+
+    def _seen(self, one: Directive, level: Level) -> None:
+        words = one.words
+        if one.name in rows.PASSES and words:
+            level.passes.append(one)
+        elif one.name == "listen" and words:
+            level.listens.append(one)
+        elif one.name == "server" and words:
+            level.servers.append(one)
+        elif one.name == "server_name" and words:
+            level.name = words[0].text
+        elif one.name in rows.BALANCE:
+            level.balance = one.said()
+        elif one.name == "set" and len(words) == 2:
+            self._set(words, level)
+        elif one.name == "access_log" and words:
+            self.said_logs = True
+            if words[0].text != "off" and not words[0].text.startswith("syslog:"):
+                self.logs.setdefault(words[0].text, words[0])
+        elif one.name == "proxy_set_header" and len(words) == 2:
+            key = words[0].text.lower()
+            level.headers[key] = written(
+                f"proxy_header_{key}", words[1].text, one.said(), words[1].place
+            )
+        elif one.name == "limit_conn" and len(words) == 2:
+            self._limit_conn(one, level)
+        elif one.name != "limit_conn_zone" or len(words) != 2:
+            message = f"`{one.said()}` has not the arguments that `{one.name}` takes"
+            self.problems.add(Fault.ARGUMENT, message, one.head.place)
+
+    def _zone(self, words: tuple[Word, ...]) -> None:
+        """Whether all clients share the key of a zone, which those above it may name too."""
+        zone = words[1].text.removeprefix("zone=").partition(":")[0]
+        named = {found[0] for found in _VARIABLE.finditer(words[0].text)}
+        self.shared[zone] = named <= rows.SHARED_KEYS
+
+    def _set(self, words: tuple[Word, ...], level: Level) -> None:
+        """A variable takes each of the values that it is set to, since `if` may set it."""
+        name = words[0].text.lstrip("$")
+        meant = meanings(words[1].text, level.variables)
+        level.variables[name] = tuple(dict.fromkeys((*level.variables.get(name, ()), *meant)))
+
+    def _limit_conn(self, one: Directive, level: Level) -> None:
+        row = Row("limit_conn", rows.EVERYWHERE, "limit_conn", count, 2, 2, 1)
+        value = self.problems.lands(row, one.head, one.words)
+        if value is None:
+            return
+        if not self.shared.get(one.words[0].text, False):
+            value = msgspec.structs.replace(value, setting="limit_conn_per_key")
+        level.limits = (*level.limits, value)
+
+
+def meanings(text: str, variables: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """What a text with variables may say: each known one as each of its values, others as is."""
+    names = [found[1] or found[2] for found in _VARIABLE.finditer(text)]
+    choices = [variables.get(name) or (f"${name}",) for name in names]
+    made = []
+    for chosen in islice(product(*choices), MOST_MEANINGS):
+        parts = _VARIABLE.split(text)[::3]  # what stands between the variables
+        filled = [part for pair in zip(parts, (*chosen, ""), strict=True) for part in pair]
+        made.append("".join(filled))
+    return tuple(dict.fromkeys(made))
