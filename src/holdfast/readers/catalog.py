@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from holdfast.readers import nginx
+from holdfast.readers import haproxy, nginx
 from holdfast.readers.contract import Reader
 from holdfast.readers.text import Text
 
-READERS: tuple[Reader, ...] = (nginx.READER,)
+READERS: tuple[Reader, ...] = (nginx.READER, haproxy.READER)
 
 
 def recognised(text: Text) -> Reader | None:

@@ -102,7 +102,8 @@ class Processes(msgspec.Struct, frozen=True):
 class Found(msgspec.Struct, frozen=True):
     """A hop as a file describes it: join makes it a `Hop` when host and version are known.
 
-    `name` tells it from others of its program. `copies` are further equal ones (replicas).
+    `name` tells it from others of its program, and is a host's name where containers run it.
+    `copies` are equal ones (replicas), `shares` is how processes share one listening socket.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Found(msgspec.Struct, frozen=True):
     dials: tuple[Dial, ...] = ()
     version: str = ""
     copies: int = 1
+    shares: Spread = Spread.RACE
 
 
 class Around(msgspec.Struct, frozen=True):

@@ -1,0 +1,99 @@
+"""HAProxy's keywords: a row each, with where it may stand and where it lands. Reads nothing.
+
+Sections and arguments are those of its configuration manual, 2.6 to 3.x.
+"""
+
+from __future__ import annotations
+
+from holdfast.readers.amounts import count, haproxy_seconds, size
+from holdfast.readers.contract import Amount, Row
+
+GLOBAL, DEFAULTS, FRONTEND, BACKEND, LISTEN = "global", "defaults", "frontend", "backend", "listen"
+PROXIES = frozenset((FRONTEND, BACKEND, LISTEN))
+OTHERS = frozenset(
+    (
+        *("peers", "resolvers", "userlist", "mailers", "program", "cache", "http-errors", "ring"),
+        *("log-forward", "log-profile", "fcgi-app", "traces", "crt-store", "acme"),
+    )
+)
+"""Sections of which nothing is made."""
+SECTIONS = PROXIES | {GLOBAL, DEFAULTS} | OTHERS
+IN_FRONT = frozenset((DEFAULTS, FRONTEND, LISTEN))
+BEHIND = frozenset((DEFAULTS, LISTEN, BACKEND))
+
+
+def _global(name: str, lands: str, amount: Amount = count) -> Row:
+    return Row(name, frozenset((GLOBAL,)), lands, amount)
+
+
+def _timeout(name: str, contexts: frozenset[str]) -> Row:
+    setting = f"timeout_{name.replace('-', '_')}_s"
+    return Row(f"timeout {name}", contexts, setting, haproxy_seconds)
+
+
+ROWS = (
+    _global("maxconn", "maxconn"),
+    _global("nbproc", "nbproc"),
+    _global("nbthread", "nbthread"),
+    _global("ulimit-n", "ulimit_n"),
+    _global("fd-hard-limit", "fd_hard_limit"),
+    _global("hard-stop-after", "hard_stop_after_s", haproxy_seconds),
+    _global("tune.bufsize", "tune_bufsize", size),
+    _global("tune.h2.max-concurrent-streams", "tune_h2_max_concurrent_streams"),
+    _global("tune.pool-low-fd-ratio", "tune_pool_low_fd_ratio"),
+    _global("tune.pool-high-fd-ratio", "tune_pool_high_fd_ratio"),
+    Row("maxconn", IN_FRONT, "frontend_maxconn", count),
+    Row("backlog", IN_FRONT, "backlog", count),
+    Row("fullconn", BEHIND, "fullconn", count),
+    Row("retries", BEHIND, "retries", count),
+    _timeout("client", IN_FRONT),
+    _timeout("client-fin", IN_FRONT),
+    *(_timeout(name, BEHIND) for name in ("connect", "queue", "server", "server-fin", "check")),
+    *(_timeout(n, IN_FRONT | BEHIND) for n in ("http-request", "http-keep-alive", "tunnel")),
+)
+TWO_WORDS = frozenset(("timeout", "stats", "option"))
+"""Keywords whose second word belongs to the name."""
+OPTIONS = frozenset(
+    (
+        *("http-server-close", "httpclose", "http-keep-alive", "redispatch", "abortonclose"),
+        *("http-buffer-request", "http-use-htx", "prefer-last-server"),
+    )
+)
+"""Options that say how connections are used: on, or off with `no` before them."""
+ANSWERS = frozenset(("http-request", "tcp-request", "redirect", "stats", "monitor-uri"))
+"""Keywords with which a frontend may answer without a backend."""
+OF_A_SERVER = {
+    "maxconn": ("server_maxconn", count),
+    "maxqueue": ("maxqueue", count),
+    "minconn": ("minconn", count),
+    "pool-max-conn": ("server_pool_max_conn", count),
+    "pool-purge-delay": ("pool_purge_delay_s", haproxy_seconds),
+}
+"""What a `server` line says in two words, and where that lands."""
+WITH_A_WORD = frozenset(
+    (
+        *(
+            "cookie",
+            "weight",
+            "inter",
+            "fastinter",
+            "downinter",
+            "rise",
+            "fall",
+            "port",
+            "addr",
+            "source",
+        ),
+        *("sni", "verify", "verifyhost", "ca-file", "crt", "crl-file", "ciphers", "ciphersuites"),
+        *("observe", "on-error", "on-marked-down", "on-marked-up", "error-limit", "init-addr"),
+        *("resolvers", "resolve-prefer", "resolve-opts", "resolve-net", "proto", "check-proto"),
+        *("check-sni", "alpn", "npn", "check-alpn", "max-reuse", "log-proto", "namespace", "id"),
+        *("track", "agent-addr", "agent-inter", "agent-port", "agent-send", "slowstart", "redir"),
+        *("pool-low-conn", "tcp-ut", "socks4", "ssl-min-ver", "ssl-max-ver", "set-proxy-v2-tlv"),
+        *("proxy-v2-options", "shard", "ws", "usesrc", "interface", "nice", "mode", "level"),
+        *("user", "group", "uid", "gid", "name", "thread", "process", "shards", "maxconn"),
+        *("backlog", "crt-list", "crt-ignore-err", "ca-ignore-err", "ca-verify-file", "tls-ticket"),
+        *("curves", "ecdhe", "mss", "severity-output", "expose-fd", "quic-cc-algo"),
+    )
+)
+"""Further parameters of `server` and `bind` that a word follows, which is no parameter then."""
