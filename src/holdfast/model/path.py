@@ -122,7 +122,10 @@ class Host(msgspec.Struct, frozen=True):
 
 
 class Link(msgspec.Struct, frozen=True):
-    """How one hop reaches the next."""
+    """How one hop reaches the next.
+
+    `servers` are the addresses that it dials; None where each process has an address of its own.
+    """
 
     to: str
     protocol: Protocol
@@ -130,6 +133,7 @@ class Link(msgspec.Struct, frozen=True):
     spread: Spread
     dialler_idle_s: Value
     listener_idle_s: Value
+    servers: int | None = None
 
 
 class Hop(msgspec.Struct, frozen=True):
@@ -162,6 +166,10 @@ class Path(msgspec.Struct, frozen=True):
     def hop(self, name: str) -> Hop:
         """The hop of that name; raises KeyError."""
         return {hop.name: hop for hop in self.hops}[name]
+
+    def servers(self, link: Link) -> int:
+        """The addresses that a link dials."""
+        return self.hop(link.to).processes if link.servers is None else link.servers
 
 
 def find(values: tuple[Value, ...], setting: str) -> Value | None:

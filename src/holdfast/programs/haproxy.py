@@ -132,7 +132,7 @@ def _server_maxconn(hop: Hop, link: Link, path: Path, demand: Demand) -> Limit |
     most = effective(hop, rows.SERVER_MAXCONN)
     if most.value is None:
         return None
-    servers = path.hop(link.to).processes
+    servers = path.servers(link)
     clients = maxconn(hop, path.host(hop.host))
     left = 0.0 if clients.value is None else clients.number - most.number * servers
     return counted(

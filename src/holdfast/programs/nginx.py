@@ -162,7 +162,7 @@ def _max_conns(hop: Hop, link: Link, path: Path, demand: Demand) -> Limit | None
     most, zone = effective(hop, rows.MAX_CONNS), effective(hop, rows.ZONE)
     if not most.number:
         return None
-    servers = path.hop(link.to).processes
+    servers = path.servers(link)
     counters = 1 if zone.value else hop.processes
     return counted(
         hop.name,

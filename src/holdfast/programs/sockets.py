@@ -104,12 +104,12 @@ def ports(hop: Hop, path: Path, demand: Demand, full: Full) -> tuple[Limit, ...]
             f"ports to {link.to}",
             capacity=count,
             per_request=(demand.uses(link.to)[0] or 1.0) / link.streams,
-            scopes=path.hop(link.to).processes,
-            spread=link.spread if path.hop(link.to).processes > 1 else Spread.ONLY,
+            scopes=path.servers(link),
+            spread=link.spread if path.servers(link) > 1 else Spread.ONLY,
             full=full,
             enforcer="kernel (ip_local_port_range)",
             inputs=(high, low),
-            formula=f"{count:,.0f} ports to each of {path.hop(link.to).processes} servers",
+            formula=f"{count:,.0f} ports to each of {path.servers(link)} servers",
         )
         for link in hop.links
         if link.protocol is not Protocol.UNIX

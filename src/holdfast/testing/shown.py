@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from holdfast.model.limit import Finding
 from holdfast.model.values import Place, Value
 from holdfast.readers.contract import Dial, Found, Listen, Read
+from holdfast.readers.join import KERNEL, Way
 from holdfast.readers.text import Text
 
 Where = Callable[[Place | None], str]
@@ -28,6 +29,25 @@ def shown(read: Read, files: Mapping[str, str]) -> str:
         lines += [f"around {around.program} ({around.name})", *_values(around.values, where)]
     lines += [line for problem in read.problems for line in _problem(problem, where)]
     lines += [f"unread {word.text}{where(word.place)}" for word in read.unread]
+    return "\n".join(lines) + "\n"
+
+
+def shown_way(way: Way) -> str:
+    """A joined way: its hops from the client on, how each reaches the next, what is not known."""
+    lines = [f"way {way.name}", f"  clients come to {way.enters}, and speak {way.clients.value}"]
+    for hop in way.path.hops:
+        if hop.program == KERNEL:
+            continue
+        lines.append(f"  {hop.name}: {hop.program} {hop.version}".rstrip() + f" x {hop.processes}")
+        lines += [f"    {value.setting} = {value.value}" for value in hop.values]
+        lines += [
+            f"    -> {link.to} over {link.protocol.value}, {link.servers} servers, "
+            f"{link.streams:g} at once, spread {link.spread.value}, "
+            f"idle {link.dialler_idle_s.value} before {link.listener_idle_s.value}"
+            for link in hop.links
+        ]
+    lines += [f"  assumed: {said}" for said in way.assumed]
+    lines += [f"  unjoined: {said}" for said in way.path.unjoined]
     return "\n".join(lines) + "\n"
 
 

@@ -1,0 +1,248 @@
+"""Ties what dials to what listens: hops as files describe them become paths. Knows no program.
+
+One path for each way that a request may take; what could not be tied is said, never left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+
+import msgspec
+
+from holdfast.model.path import Hop, Host, Link, Path, Protocol, Spread
+from holdfast.model.values import Source, Value
+from holdfast.readers.address import reaches
+from holdfast.readers.contract import Dial, Found, Listen, Read, Server
+
+UNKNOWN = "unknown"
+"""The program of a hop that is dialled, and of which nothing was read."""
+KERNEL = "kernel"
+MOST_WAYS = 200
+MOST_TRIED = 10_000
+MOST_DEPTH = 20
+"""Hops behind each other; real paths have a fifth of that."""
+KEPT = ("keepalive_timeout_s", "timeout_keep_alive", "timeout_http_keep_alive_s", "keep_alive_s")
+"""What programs call the time that they keep an idle connection of a client."""
+
+
+class Way(msgspec.Struct, frozen=True):
+    """One way of a request: what it is called, what its clients may speak, the path it takes.
+
+    `enters` is the address that they come to, `assumed` what was taken for granted to tie it.
+    """
+
+    name: str
+    clients: Protocol
+    path: Path
+    enters: str = ""
+    assumed: tuple[str, ...] = ()
+
+
+class _Tail(msgspec.Struct, frozen=True):
+    """What lies behind a hop: the link to it, its hops, and what there is to say."""
+
+    link: Link
+    hops: tuple[Hop, ...]
+    assumed: tuple[str, ...] = ()
+    unjoined: tuple[str, ...] = ()
+
+
+def join(
+    reads: Sequence[Read], host: Host, versions: Mapping[str, str] | None = None
+) -> tuple[Way, ...]:
+    """Every way through what was read, all of it on `host`; `versions` of programs by name.
+
+    Ways that differ in nothing but their name are one. At most `MOST_WAYS`.
+    """
+    ways = _Join(reads, host, versions or {}).ways()
+    told: dict[object, Way] = {}
+    for way in islice(ways, MOST_TRIED):
+        told.setdefault((way.clients, _plain(way.path)), way)
+    return tuple(told.values())[:MOST_WAYS]
+
+
+class _Join:
+    """Finds who listens by port and by socket, so that each server is looked up once."""
+
+    def __init__(self, reads: Sequence[Read], host: Host, versions: Mapping[str, str]) -> None:
+        told = tuple(value for read in reads for value in read.host)
+        self.host = msgspec.structs.replace(host, values=host.values + told)
+        self.versions = versions
+        self.founds = [found for read in reads for found in read.hops]
+        self.around: dict[str, list[Value]] = {}
+        for around in (around for read in reads for around in read.around):
+            self.around.setdefault(around.program, []).extend(around.values)
+        self._at: dict[object, list[tuple[Found, Listen]]] = {}
+        for found in self.founds:
+            for listen in found.listens:
+                where = listen.address
+                self._at.setdefault(where.path or where.port, []).append((found, listen))
+
+    def ways(self) -> Iterator[Way]:
+        """The ways that begin at hops which no other one dials."""
+        servers = {
+            server.address: server
+            for found in self.founds
+            for dial in found.dials
+            for server in dial.servers
+        }
+        behind = {id(found) for server in servers.values() for found, _, _ in self._who(server)}
+        for found in self.founds:
+            if id(found) not in behind or len(behind) == len(self.founds):
+                yield from self._from(found)
+
+    def _from(self, found: Found) -> Iterator[Way]:
+        """Each way out of a hop that clients reach, by each kind of socket that leads there."""
+        kernel = Hop(KERNEL, KERNEL, "", self.host.name, 1)
+        for dial in found.dials or (None,):
+            listens = found.listens
+            if dial is not None:
+                listens = tuple(one for one in listens if one.address in dial.listens)
+            for listen in _kinds(listens) or (None,):
+                speak = listen.protocol if listen else Protocol.HTTP_1
+                enters = str(listen.address) if listen else ""
+                if dial is None:
+                    path = Path((self.host,), (kernel, self._hop(found, listen, None, ())))
+                    yield Way(found.name, speak, path, enters)
+                    continue
+                for tail in self._behind(found, dial, (id(found),)):
+                    hop = self._hop(found, listen, dial, (tail.link,))
+                    path = Path((self.host,), (kernel, hop, *tail.hops), tail.unjoined)
+                    yield Way(f"{dial.way} -> {dial.name}", speak, path, enters, tail.assumed)
+
+    def _behind(self, found: Found, dial: Dial, seen: tuple[int, ...]) -> Iterator[_Tail]:
+        """What lies behind a way out of a hop: one tail for each way on from there."""
+        servers = [one for one in dial.servers if not one.backup] or list(dial.servers)
+        met: dict[int, tuple[Found, Listen, int]] = {}
+        lost: list[Server] = []
+        assumed: list[str] = []
+        unjoined: list[str] = []
+        for server in servers:
+            who = next(iter(self._who(server)), None)
+            if who is None or id(who[0]) in seen or len(seen) > MOST_DEPTH:
+                lost.append(server)
+                unjoined.append(_lost(found, server, who[0] if who else None))
+                continue
+            one, listen, elsewhere = who
+            if elsewhere:
+                assumed.append(_elsewhere(server, one))
+            times = met[id(one)][2] if id(one) in met else 0
+            met[id(one)] = (one, listen, times + 1 if elsewhere or not times else times)
+        if not servers:
+            unjoined.append(f"{dial.way}: `{dial.name}` has no server")
+        if not met:
+            name = dial.name if dial.name != found.name else f"{dial.name}-behind"
+            hop = Hop(name, UNKNOWN, "", self.host.name, max(1, len(servers)))
+            yield _Tail(_link(dial, hop, len(servers), None), (hop,), (), tuple(unjoined))
+            return
+        first, listen, _ = next(iter(met.values()))
+        count = sum(self._processes(one) * times for one, _, times in met.values())
+        if {one.program for one, _, _ in met.values()} != {first.program}:
+            assumed.append(f"all servers of `{dial.name}` are taken to be like `{first.name}`")
+        onward = [d for d in first.dials if not d.listens or listen.address in d.listens]
+        for next_dial in onward or (None,):
+            tails: Iterator[_Tail | None] = iter((None,))
+            if next_dial is not None:
+                tails = self._behind(first, next_dial, (*seen, id(first)))
+            for tail in tails:
+                links = (tail.link,) if tail else ()
+                hop = self._hop(first, listen, next_dial, links, count)
+                link = _link(dial, hop, len(servers) - len(lost), first)
+                yield _Tail(
+                    link,
+                    (hop, *(tail.hops if tail else ())),
+                    (*assumed, *(tail.assumed if tail else ())),
+                    (*unjoined, *(tail.unjoined if tail else ())),
+                )
+
+    def _who(self, server: Server) -> list[tuple[Found, Listen, bool]]:
+        """Who listens where a server is dialled; the last part says that it must be elsewhere.
+
+        A container is reached by its name. A port of another host is taken to be that of the
+        only program that listens on it for every address.
+        """
+        where = server.address
+        there = self._at.get(where.path or where.port, [])
+        found = [(one, listen, False) for one, listen in there if reaches(where, listen.address)]
+        found = found or [(one, listen, False) for one, listen in there if one.name == where.host]
+        if found or where.path or where.is_local or where.port is None:
+            return found
+        anywhere = [(one, listen, True) for one, listen in there if listen.address.is_any]
+        return anywhere if len({id(one) for one, _, _ in anywhere}) == 1 else []
+
+    def _processes(self, found: Found) -> int:
+        return found.processes.on(self.host.cores) * found.copies
+
+    def _hop(
+        self,
+        found: Found,
+        listen: Listen | None,
+        dial: Dial | None,
+        links: tuple[Link, ...],
+        processes: int | None = None,
+    ) -> Hop:
+        """The hop, with the values of who starts it, its own, its socket's and its way's."""
+        values = (
+            *self.around.get(found.program, ()),
+            *found.values,
+            *(listen.values if listen else ()),
+            *(dial.values if dial else ()),
+        )
+        return Hop(
+            found.name,
+            found.program,
+            found.version or self.versions.get(found.program, ""),
+            self.host.name,
+            self._processes(found) if processes is None else processes,
+            values,
+            links,
+        )
+
+
+def _kinds(listens: Sequence[Listen]) -> list[Listen]:
+    """The first of each kind of socket: what may be spoken there, and what holds there."""
+    kinds: dict[object, Listen] = {}
+    for listen in listens:
+        told = tuple((value.setting, value.value) for value in listen.values)
+        kinds.setdefault((listen.protocol, told), listen)
+    return list(kinds.values())
+
+
+def _link(dial: Dial, hop: Hop, servers: int, found: Found | None) -> Link:
+    """How a hop is reached: spread over servers as dialled, over processes as they share."""
+    each = hop.processes <= servers or found is None
+    kept = next((hop.get(name) for name in KEPT if hop.get(name) is not None), None)
+    return Link(
+        hop.name,
+        dial.protocol,
+        dial.streams,
+        Spread.ONLY if hop.processes == 1 else dial.spread if each or not found else found.shares,
+        dial.idle_s,
+        kept or Value("listener_idle_s", None, Source.DEFAULT, hop.program),
+        max(1, servers),
+    )
+
+
+def _lost(found: Found, server: Server, before: Found | None) -> str:
+    place = server.place
+    why = (
+        f"{before.name} stands before it: a circle"
+        if before
+        else "nothing that was read listens there"
+    )
+    return f"{found.name} dials {server.address} ({place.file}:{place.line}), and {why}"
+
+
+def _elsewhere(server: Server, found: Found) -> str:
+    return (
+        f"{server.address} is taken to be a host of its own with the `{found.name}` that was read"
+    )
+
+
+def _plain(path: Path) -> object:
+    """A path without the places of its values, to compare."""
+    return tuple(
+        (hop.name, hop.processes, hop.program, *((v.setting, v.value) for v in hop.values))
+        for hop in path.hops
+    )

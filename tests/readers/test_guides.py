@@ -1,0 +1,106 @@
+"""What the guides' settings hold at once, from their files: the numbers that were measured.
+
+The files say the guides' settings in our own words. What listens behind the edges limits nothing
+here, so that the edge alone decides; figures are of two cores and Debian's main files.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from holdfast.model.limit import Holds, Limit
+from holdfast.model.path import Count, Demand, Host, Kind, Protocol
+from holdfast.model.values import assumed
+from holdfast.programs.catalog import path_walls
+from holdfast.readers.contract import Read
+from holdfast.readers.haproxy import READER as HAPROXY
+from holdfast.readers.join import Way, join
+from holdfast.readers.nginx import READER as NGINX
+from holdfast.readers.text import Given, Text
+from tests.readers.joined import hops
+
+GUIDES = Path(__file__).parent / "guides"
+VERSIONS = {"nginx": "1.22.1", "haproxy": "2.6.12"}
+APP = "app gunicorn 4 0.0.0.0:8000"
+FIVE = "".join(f"tornado{port} tornado 1 *:{port}\n" for port in range(71, 76))
+
+
+def said(name: str) -> str:
+    return (GUIDES / name).read_text()
+
+
+def site(text: str) -> Read:
+    """The site within Debian's nginx.conf."""
+    files = {"nginx.conf": said("debian-nginx.conf"), "sites-enabled/site": text}
+    return NGINX.read(Text("nginx.conf", files["nginx.conf"]), Given(files))
+
+
+def ways(edge: Read, behind: str, cores: float = 2.0) -> tuple[Way, ...]:
+    host = Host("here", Count(), cores, 2**34, (assumed("nofile_hard", 20_000, "measured so"),))
+    return join([edge, hops("app.hop", behind)], host, VERSIONS)
+
+
+def narrowest(way: Way, streams: float = 1.0) -> tuple[Limit, Holds]:
+    """The wall of requests that last 8 s, so many on each client connection."""
+    demand = Demand(1_000, (Kind("held", 1.0, 8.0),), streams=streams)
+    return path_walls(way.path, demand)[0]
+
+
+@pytest.mark.parametrize("name", ["digitalocean.conf", "ovh.conf", "linode.conf"])
+def test_a_guide_behind_debians_nginx_answers_766(name: str) -> None:
+    """Two processes of 768 connections: 2 x floor((768 - 1 - 1 listener) / 2), onset 718."""
+    (way,) = ways(site(said(name)), APP)
+    limit, holds = narrowest(way)
+    assert (limit.hop, limit.resource) == ("nginx", "worker_connections")
+    assert (holds.best, holds.onset) == (766, 718)
+    assert holds.sure <= holds.onset
+    place = limit.inputs[0].place
+    assert place is not None
+    assert (place.file, place.line) == ("nginx.conf", 4)
+
+
+def test_a_second_listener_takes_a_place_of_each_process() -> None:
+    """With the redirect on port 80 that the guide has, each process answers one fewer."""
+    redirect = "server { listen 80; location / { return 301 https://$host$request_uri; } }\n"
+    (way,) = ways(site(redirect + said("digitalocean.conf")), APP)
+    assert narrowest(way)[1].best == 764
+
+
+def test_the_tornado_guide_answers_511() -> None:
+    """One process of 1,024 connections before five servers: floor((1024 - 2) / 2), onset 479."""
+    text = said("tornado.conf")
+    (way,) = ways(NGINX.read(Text("nginx.conf", text), Given()), FIVE)
+    limit, holds = narrowest(way)
+    assert (limit.resource, holds.best, holds.onset) == ("worker_connections", 511, 479)
+    assert way.path.unjoined == ()
+    assert [hop.processes for hop in way.path.hops if hop.program == "tornado"] == [5]
+
+
+def test_http2_clients_share_connections() -> None:
+    """With 50 streams a connection about 1,500 are answered: 2 x (766 less what clients take)."""
+    (way,) = ways(site(said("digitalocean.conf")), APP)
+    assert way.clients is Protocol.HTTP_2
+    assert narrowest(way, streams=50)[1].best == pytest.approx(1_500, rel=0.01)
+
+
+def test_more_cores_raise_the_edge() -> None:
+    """`worker_processes auto` on 16 cores: eight times what two cores answer."""
+    (way,) = ways(site(said("digitalocean.conf")), APP, cores=16)
+    assert narrowest(way)[1].best == 16 * 383
+
+
+def test_haproxy_without_maxconn_has_half_of_its_descriptors() -> None:
+    """Of 20,000: less 10, a listener, 3 checks, 11 of the command socket and 6 of two threads."""
+    text = said("debian-haproxy.cfg") + said("linode-haproxy.cfg")
+    (way,) = ways(HAPROXY.read(Text("haproxy.cfg", text), Given()), APP)
+    limit, holds = narrowest(way)
+    assert (limit.hop, holds.best) == ("haproxy", (20_000 - 31) // 2)
+
+
+def test_what_takes_the_place_of_a_guides_number_decides() -> None:
+    """Other numbers in the file, other names and another order: the same formula holds."""
+    text = said("tornado.conf").replace("1024", "302").replace("listen 70", "listen 7070")
+    (way,) = ways(NGINX.read(Text("edge.conf", text), Given()), FIVE)
+    assert narrowest(way)[1].best == (302 - 2) // 2
