@@ -9,8 +9,12 @@ from typing import Any
 REPOSITORY = Path(__file__).parent.parent
 NAMES = {
     "demo-50k": "the shop (FastAPI), its upstream beside it",
+    "demo-50k-nginx": "the shop behind nginx, its upstream beside it",
+    "demo-50k-haproxy": "the shop behind HAProxy, its upstream beside it",
     "demo-250k-wait": "a plain ASGI app that waits",
     "demo-250k-shop": "the shop (FastAPI), its upstream beside it",
+    "demo-500k-nginx": "a plain ASGI app behind nginx",
+    "demo-500k-haproxy": "a plain ASGI app behind HAProxy",
     "demo-1m-wait": "a plain ASGI app that waits",
 }
 
