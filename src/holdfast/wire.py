@@ -92,7 +92,7 @@ class Gauge:
         if create_rows is not None:
             size = (create_rows + 1) * WORDS_PER_ROW * 8
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            os.ftruncate(fd, size)
+            os.posix_fallocate(fd, 0, size)  # on a full disk an error here, not a SIGBUS later
         else:
             fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
             size = os.fstat(fd).st_size

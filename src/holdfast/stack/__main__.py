@@ -6,15 +6,20 @@ One argument: the socket's descriptor. Ends with the supervisor's exit code.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import sys
+import tempfile
+from typing import Final
 
 import msgspec
 
 from holdfast.model.errors import HoldfastError
 from holdfast.stack.config import Failed, Report, StackConfig
 from holdfast.stack.supervisor import Supervisor
+
+_FULL: Final = {errno.ENOSPC, errno.EDQUOT}
 
 
 def main(fd: int) -> int:
@@ -36,6 +41,13 @@ def main(fd: int) -> int:
     except HoldfastError as error:
         report(Failed(error.fault, error.place, error.hint, error.exit_code))
         return error.exit_code
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        hint = "remove files there, or name another run folder"
+        place = error.filename or config.run_dir or tempfile.gettempdir()
+        report(Failed(f"cannot write: {error.strerror}", place, hint, 1))
+        return 1
 
 
 if __name__ == "__main__":

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from typing import Final
 
-from holdfast.model.errors import BadInput
+from holdfast.model.errors import BadInput, HoldfastError
 from holdfast.stack.config import StackConfig
+
+FREE_BYTES: Final = 2**20
+"""Of a run folder's file system: gauge, edge's files, and the first lines of each log."""
+_A_SLOT: Final = 8
+"""Files of a slot: its log and the one before, and two workers' sockets, probes and paths."""
+_BESIDES: Final = 32
+"""Files of a stack besides its slots': lock, gauge, and what an edge writes."""
 
 
 def check(config: StackConfig) -> None:
@@ -21,3 +30,22 @@ def check(config: StackConfig) -> None:
         raise BadInput(f"{config.slots} slots serve nothing", hint="use 1 slot or more")
     if config.edge is not None and config.listen != "slots":
         raise BadInput("an edge dials slots, not a port", hint='use `listen` "slots"')
+    _has_room(config)
+
+
+def _has_room(config: StackConfig) -> None:
+    """Raise HoldfastError where the run folder's file system is full: later it would be a crash."""
+    folder = os.path.abspath(config.run_dir or tempfile.gettempdir())
+    while not os.path.isdir(folder) and folder != os.path.dirname(folder):
+        folder = os.path.dirname(folder)
+    found = os.statvfs(folder)
+    files = config.slots * _A_SLOT + _BESIDES
+    free = found.f_bavail * found.f_frsize
+    if free >= FREE_BYTES and (found.f_favail >= files or not found.f_files):
+        return
+    what = f"{free} bytes" if free < FREE_BYTES else f"room for {found.f_favail} files"
+    raise HoldfastError(
+        f"the run folder's file system has {what} left; {FREE_BYTES} and {files} files are needed",
+        place=folder,
+        hint="remove files there, or name another folder",
+    )

@@ -6,6 +6,7 @@ Knows the programs' command lines and signals; decides nothing, and knows no con
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import pwd
 import re
@@ -31,12 +32,15 @@ _SYSTEM: Final = "/usr/local/sbin:/usr/sbin:/sbin"
 class Program(msgspec.Struct, frozen=True):
     """How a program is run: the Debian `package`, the signal `leave` that lets it finish.
 
-    `argv`, its own socket `probe` and the `config` it reads are of one process, by its number;
-    what it answers to `ask` contains `answer`.
+    `least` is the oldest version that reads our files, `because` what it is needed for. `argv`, its
+    own socket `probe` and the `config` it reads are of one process, by its number; what it answers
+    to `ask` contains `answer`.
     """
 
     name: str
     package: str
+    least: str
+    because: str
     leave: signal.Signals
     argv: Callable[[str], list[str]]
     config: Callable[[int], str]
@@ -51,6 +55,7 @@ PROGRAMS: Final = {
         Program(
             "nginx",
             "nginx-light",
+            *("1.19.5", "`-e stderr`, so that it writes nothing outside its folder"),
             signal.SIGQUIT,
             lambda config: ["-p", ".", "-c", config, "-e", "stderr"],
             lambda process: nginx.FILE,
@@ -61,6 +66,7 @@ PROGRAMS: Final = {
         Program(
             "haproxy",
             "haproxy",
+            *("2.6", "`http-restrict-req-hdr-names`, so that no header stands in for another"),
             signal.SIGUSR1,
             lambda config: ["-db", "-f", config],
             haproxy.file,
@@ -73,25 +79,51 @@ PROGRAMS: Final = {
 
 
 def found(program: Program) -> str:
-    """Path of the program's binary; raises BadInput where it is not installed."""
-    path = shutil.which(program.name, path=f"{os.environ.get('PATH', '')}:{_SYSTEM}")
+    """Path of the program's binary; raises BadInput where it is not installed, or is too old."""
+    path = _path(program)
     if path is None:
+        raise BadInput(f"`{program.name}` is not installed", hint=_install(program))
+    version = _said(path)
+    if not version:
+        hint = f"see what `{path} -v` prints; {_install(program)}"
+        raise BadInput(f"`{program.name}` does not say which version it is", place=path, hint=hint)
+    if _numbers(version) < _numbers(program.least):
         raise BadInput(
-            f"`{program.name}` is not installed",
-            hint=f"install it (Debian: `apt-get install {program.package}`), or use no edge",
+            f"{program.name} {version} is too old: {program.least} is needed for {program.because}",
+            place=path,
+            hint=_install(program),
         )
     return path
 
 
 def installed_version(program: Program) -> str:
     """The version that the installed program says it is, like "1.22.1"; "" where there is none."""
+    path = _path(program)
+    return "" if path is None else _said(path)
+
+
+def _path(program: Program) -> str | None:
+    return shutil.which(program.name, path=f"{os.environ.get('PATH', '')}:{_SYSTEM}")
+
+
+def _install(program: Program) -> str:
+    newer = f"{program.least} or newer (Debian 12 and later: `apt-get install {program.package}`)"
+    return f"install {newer}, or use no edge"
+
+
+@functools.cache
+def _said(path: str) -> str:
+    """Asked once: each process of an edge that is started looks for its binary."""
     try:
-        argv = [found(program), "-v"]
-        asked = subprocess.run(argv, capture_output=True, text=True, timeout=10, check=True)
-    except (BadInput, OSError, subprocess.SubprocessError):
+        asked = subprocess.run([path, "-v"], capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
         return ""
     said = re.search(r"(?:nginx/|version )(\d[\w.]*)", asked.stdout + asked.stderr)
     return said[1] if said else ""
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", version)[:3]))
 
 
 def children(pid: int) -> tuple[int, ...]:
