@@ -53,7 +53,7 @@ def test_auto_without_either_runs_direct_and_says_so() -> None:
     """The plan notes that no edge is installed, with the packages, and is made all the same."""
     plan = json.loads(hidden("plan", "-n", "2k", "--json").stdout)
     (note,) = plan["notes"]
-    assert "neither nginx nor haproxy is installed" in note
+    assert "`nginx` is not installed, `haproxy` is not installed" in note
     assert "nginx-light or haproxy" in note
     assert "edge" not in {hop["name"] for hop in plan["hops"]}
 

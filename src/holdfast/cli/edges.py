@@ -11,6 +11,7 @@ import msgspec
 
 from holdfast.cli.elsewhere import Elsewhere
 from holdfast.facts.profiles import read_profiles
+from holdfast.model.errors import BadInput
 from holdfast.model.values import Source, Value
 from holdfast.sizing.layout import EdgeLayout, Program
 from holdfast.stack.edge_process import PROGRAMS, found, installed_version
@@ -52,21 +53,20 @@ def choose_edge(told: str, host: Elsewhere) -> Chosen:
         return Chosen(None)
     names: tuple[Program, ...] = get_args(Program)
     wanted = names if told == AUTO else tuple(name for name in names if name == told)
-    if host == Elsewhere():
-        for name in wanted:
-            if version := installed_version(PROGRAMS[name]):
-                return Chosen(name, version)
-        if told == AUTO:
-            packages = " or ".join(PROGRAMS[name].package for name in names)
-            return Chosen(
-                None,
-                notes=(
-                    f"no edge: neither {' nor '.join(names)} is installed (Debian: {packages})",
-                ),
-            )
+    missing = []
+    for name in wanted if host == Elsewhere() else ():
+        try:
+            found(PROGRAMS[name])
+        except BadInput as bad:
+            missing.append(bad.fault)
+        else:
+            return Chosen(name, installed_version(PROGRAMS[name]))
+    if missing and told == AUTO:
+        packages = " or ".join(PROGRAMS[name].package for name in names)
+        return Chosen(None, notes=(f"no edge: {', '.join(missing)} (Debian: {packages})",))
     name, version = wanted[0], str(read_profiles()[wanted[0]]["version"])
-    where = "not installed here" if host == Elsewhere() else "nobody said which is there"
-    return Chosen(name, version, (f"{name} {version} is assumed as the edge: {where}",))
+    why = ", ".join(missing) or "nobody said which is there"
+    return Chosen(name, version, (f"{name} {version} is assumed as the edge: {why}",))
 
 
 def check_installed(told: str) -> None:
