@@ -75,7 +75,7 @@ def test_an_edge_that_is_not_installed_is_bad_input(name: str) -> None:
 def test_two_thousand_are_held_through_the_edge(program: str, tmp_path: Path) -> None:
     """`demo --edge`: held, 0 failed, by every witness, with what the edge itself used."""
     out = tmp_path / "result.json"
-    asked = ("--app", "wait:app", "-n", "2k", "--mean-time", "2s", "--edge", program)
+    asked = ("--app", "wait:app", "-n", "2k", "--mean-time", "4s", "--edge", program)
     done = holdfast("demo", *asked, "--out", str(out), "--json")
     result = json.loads(out.read_text())
     assert (done.returncode, result["verdict"]) == (0, "held"), result["reasons"]
@@ -92,7 +92,7 @@ def test_two_thousand_are_held_through_the_edge(program: str, tmp_path: Path) ->
 def test_up_serves_behind_the_edge_and_stops_cleanly(program: str) -> None:
     """What is up is proved through the edge; TERM lets everything finish, and it ends with 0."""
     port = free_port()
-    asked = ("--port", str(port), "--mean-time", "1s", "-n", "3k", "--edge", program)
+    asked = ("--port", str(port), "--mean-time", "4s", "-n", "3k", "--edge", program)
     with started("up", "wait:app", "--app-dir", WAIT, *asked) as process:
         try:
             assert process.stderr is not None
@@ -100,7 +100,7 @@ def test_up_serves_behind_the_edge_and_stops_cleanly(program: str) -> None:
             err = process.stderr
             wait_until(lambda: lines.append(err.readline()) or "serving on" in lines[-1])
             url = f"http://127.0.0.1:{port}/{{id}}"
-            done = holdfast("prove", url, "-n", "2k", "--hold", "3s", "--mean-time", "1s", "--json")
+            done = holdfast("prove", url, "-n", "2k", "--hold", "3s", "--mean-time", "4s", "--json")
         finally:
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=60)
