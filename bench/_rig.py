@@ -137,10 +137,10 @@ def closed(port: int, connections: int, seconds: float, **changes: object) -> di
     return per_cpu(totals.answered, totals.cpu_s[0])
 
 
-def save(name: str, result: dict[str, Any]) -> None:
-    """Write a bench's result so far, with the machine and the versions."""
+def about() -> dict[str, Any]:
+    """When a bench ran, on which machine, with which versions."""
     host = read_host()
-    about = {
+    return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {value.setting: finite(value.value) for value in host.values}
         | {"cores": host.cores, "memory_bytes": host.memory_bytes},
@@ -152,9 +152,13 @@ def save(name: str, result: dict[str, Any]) -> None:
             "haproxy": version("haproxy"),
         },
     }
+
+
+def save(name: str, result: dict[str, Any]) -> None:
+    """Write a bench's result so far, with the machine and the versions."""
     RESULTS.mkdir(exist_ok=True)
     target = RESULTS / f"{name}.json"
-    target.write_text(json.dumps(about | result, indent=1) + "\n")
+    target.write_text(json.dumps(about() | result, indent=1) + "\n")
 
 
 def finite(value: object) -> object:

@@ -1,0 +1,119 @@
+"""Where nginx and HAProxy break, predicted and then met: every stack of `tests/law3`, many draws.
+
+    scripts/bench law_3 [STACK ...] [--seeds 0-19] [--busy]
+
+What the model says of each stack is written to bench/results/law-3.json before the stack is run:
+its narrowest wall, and the one that is met once the setting of that is raised. Then each is held at
+`sure`, pushed past its wall, and pushed past the next. A run goes to the file as it ends; one of a
+stack and seed that is there already takes its place. `--busy` pins a loop to one core meanwhile.
+Needs both edges, and root for the stacks that have a network of their own. Half a minute a seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from _rig import RESULTS, about
+from tests.law3.judge import complaints
+from tests.law3.measure import failures, past
+from tests.law3.predictions import drawn, next_wall, raised, walls
+from tests.law3.stacks import KINDS, STACKS
+
+TARGET = RESULTS / "law-3.json"
+
+
+def write(runs: list[dict[str, Any]]) -> None:
+    """Write all runs so far, one a line; the head says what each stack is and shows."""
+    stacks = {
+        make.__name__.strip("_"): {"kind": kind, "shows": make.__doc__}
+        for kind, makes in KINDS.items()
+        for make in makes
+    }
+    head = json.dumps(about() | {"stacks": stacks}, indent=1).removesuffix("\n}")
+    lines = ",\n".join(json.dumps(run) for run in runs)
+    TARGET.write_text(f'{head},\n "runs": [\n{lines}\n ]\n}}\n')
+
+
+def predict(name: str, seed: int, *, busy: bool) -> dict[str, Any]:
+    """What is said of a stack, before it is run."""
+    stack = drawn(name, seed)
+    return {
+        "stack": name,
+        "seed": seed,
+        "busy": busy,
+        "settings": stack.settings(),
+        "predicted": walls(stack)[0].record(),
+        "next": next_wall(stack).record(),
+    }
+
+
+def measure(run: dict[str, Any]) -> None:
+    """Run the stack of a prediction: at `sure`, past its wall, and past the next one."""
+    stack = drawn(run["stack"], run["seed"])
+    wider = raised(stack)
+    wall, named = walls(stack)[0], walls(wider)[0]
+    try:
+        run["failed_at_sure"] = failures(stack, wall.holds.sure)
+        met = past(stack, wall)
+        run["met"] = met.record()
+        next_met = past(wider, named)
+        run["next_met"] = next_met.record()
+    except AssertionError as restless:
+        run["broken"] = [str(restless)]
+        return
+    run["broken"] = [
+        *(f"at sure: {fate} x {count}" for fate, count in run["failed_at_sure"].items()),
+        *complaints(stack, wall, met),
+        *(["raised: another wall than was named"] if named.record() != run["next"] else []),
+        *(f"raised: {complaint}" for complaint in complaints(wider, named, next_met)),
+    ]
+
+
+@contextmanager
+def busy_core() -> Iterator[None]:
+    """One core busy meanwhile."""
+    argv = ["taskset", "-c", "0", sys.executable, "-c", "while True: pass"]
+    process = subprocess.Popen(argv)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def main() -> int:
+    """Predict, run and compare the stacks named, or all; 1 where one broke the law."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("stacks", nargs="*", default=list(STACKS))
+    parser.add_argument("--seeds", default="0-19", help="the first and the last")
+    parser.add_argument("--busy", action="store_true", help="one core busy meanwhile")
+    given = parser.parse_args()
+    first, _, last = given.seeds.partition("-")
+    runs: list[dict[str, Any]] = []
+    if TARGET.exists():
+        runs = json.loads(TARGET.read_text())["runs"]
+    broken = 0
+    with busy_core() if given.busy else nullcontext():
+        for seed in range(int(first), int(last or first) + 1):
+            new = [predict(name, seed, busy=given.busy) for name in given.stacks]
+            again = {(run["stack"], run["seed"]) for run in new}
+            runs = [run for run in runs if (run["stack"], run["seed"]) not in again] + new
+            write(runs)
+            for run in new:
+                measure(run)
+                write(runs)
+                broken += len(run["broken"])
+                for complaint in run["broken"]:
+                    print(f"{run['stack']}, seed {seed}: {complaint}")
+            print(f"seed {seed}: {len(new)} stacks")
+    return int(broken > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

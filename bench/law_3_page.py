@@ -1,0 +1,127 @@
+"""Prints the tables of docs/law-3.md from bench/results/law-3.json; `scripts/generate` pastes them.
+
+python bench/law_3_page.py first|next|runs|machine
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+TARGET = Path(__file__).parent / "results" / "law-3.json"
+
+
+def act(wall: dict[str, Any]) -> str:
+    """What the next request meets, as it was said."""
+    told = f" {wall['told'][:3]}" if wall["act"] == "refuses" else ""
+    return " or ".join([wall["act"] + told, *wall["also"]])
+
+
+def acts(met: dict[str, Any]) -> str:
+    """What the next requests met."""
+    shown = {"refuses": " ".join(["refuses", *met["statuses"]])}
+    return ", ".join(shown.get(one, one) for one in met["acts"])
+
+
+def first(found: dict[str, Any]) -> list[str]:
+    """Of each stack the first draw: what was said of its wall beside what was met."""
+    lines = [
+        "| stack | narrowest | sure | onset | best | next request | held | met |",
+        "|---|---|--:|--:|--:|---|--:|---|",
+    ]
+    for name, run in first_draws(found):
+        said, met = run["predicted"], run["met"]
+        lines.append(
+            f"| {name} | `{said['setting']}` {said['value']:g} | {said['sure']} | {said['onset']} "
+            f"| {said['best']} | {act(said)} | **{met['held']}** | **{acts(met)}** |"
+        )
+    return lines
+
+
+def later(found: dict[str, Any]) -> list[str]:
+    """Of each stack the first draw with the narrowest setting raised."""
+    lines = [
+        "| stack | raised | next wall | best | next request | held | met |",
+        "|---|---|---|--:|---|--:|---|",
+    ]
+    for name, run in first_draws(found):
+        said, met = run["next"], run["next_met"]
+        lines.append(
+            f"| {name} | `{run['predicted']['setting']}` | `{said['setting']}` {said['value']:g} "
+            f"| {said['best']} | {act(said)} | **{met['held']}** | **{acts(met)}** |"
+        )
+    return lines
+
+
+def runs(found: dict[str, Any]) -> list[str]:
+    """Of each stack all draws together."""
+    lines = [
+        "| stack | kind | what it shows | runs | best was said | furthest from it | failed at sure "
+        "| act as said | next wall as said |",
+        "|---|---|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    for name, every in by_stack(found):
+        stack = found["stacks"][name]
+        best = [run["predicted"]["best"] for run in every]
+        ended = [run for run in every if "next_met" in run]
+        off = [abs(run["met"]["held"] - run["predicted"]["best"]) for run in ended]
+        failed = sum(sum(run.get("failed_at_sure", {}).values()) for run in every)
+        lines.append(
+            f"| {name} | {stack['kind']} | {stack['shows']} | {len(every)} "
+            f"| {min(best)} to {max(best)} | {max(off, default='-')} | {failed} "
+            f"| {sum(map(act_as_said, ended))} | {sum(map(next_as_said, ended))} |"
+        )
+    broken = sum(bool(run["broken"]) for run in found["runs"])
+    busy = sum(run["busy"] for run in found["runs"])
+    lines += [
+        "",
+        f"{len(found['runs'])} runs of {len(found['stacks'])} stacks, {busy} of them with one core "
+        f"kept busy: {broken} broke the law.",
+    ]
+    return lines
+
+
+def act_as_said(run: dict[str, Any]) -> bool:
+    """Whether the next requests met the act, and nothing that does not stand beside it."""
+    said, met = run["predicted"], run["met"]
+    return said["act"] in met["acts"] and set(met["acts"]) <= {said["act"], *said["also"]}
+
+
+def next_as_said(run: dict[str, Any]) -> bool:
+    """Whether nothing was wrong with the wall that was met after the first was raised."""
+    return not any(complaint.startswith("raised") for complaint in run["broken"])
+
+
+def machine(found: dict[str, Any]) -> list[str]:
+    """Where and with what it was run."""
+    versions, host = found["versions"], found["machine"]
+    return [
+        f"Run {found['at']} with nginx {versions['nginx']}, HAProxy {versions['haproxy']}, Python "
+        f"{versions['python']}; Linux {host['kernel_release']}, {host['cores']:g} cores, "
+        f"{host['memory_bytes'] / 2**30:.0f} GiB."
+    ]
+
+
+def first_draws(found: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Of each stack the run with the lowest seed."""
+    return [(name, min(runs, key=lambda run: run["seed"])) for name, runs in by_stack(found)]
+
+
+def by_stack(found: dict[str, Any]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """The runs of each stack, in the order in which the stacks stand."""
+    order = list(found["stacks"])
+    runs = sorted(found["runs"], key=lambda run: order.index(run["stack"]))
+    return [(name, list(group)) for name, group in groupby(runs, key=lambda run: run["stack"])]
+
+
+def main() -> None:
+    """Print one of the tables."""
+    what = {"first": first, "next": later, "runs": runs, "machine": machine}[sys.argv[1]]
+    print("\n".join(what(json.loads(TARGET.read_text()))))
+
+
+if __name__ == "__main__":
+    main()
