@@ -106,7 +106,14 @@ class _Site:
 
     def listen(self, server: Directive, level: Level) -> tuple[Address, ...]:
         """The sockets of a server; without `listen` it is port 80."""
-        addresses = list(dict.fromkeys(self._socket(one, level) for one in level.listens))
+        addresses: list[Address] = []
+        for one in level.listens:
+            where = self._socket(one, level)
+            if where in addresses:
+                message = f"`listen {where}` twice in one server: nginx does not start"
+                self.problems.add(Fault.REPEATED, message, one.words[0].place, "leave one out")
+            else:
+                addresses.append(where)
         if not level.listens and level.context == rows.SERVER:
             where = Address("*", 80)
             self.sockets.setdefault(where, _Socket(server.head.place, Protocol.HTTP_1))
@@ -281,7 +288,7 @@ def read(text: Text, files: Files) -> Read:
     problems = Problems()
     tree = Tree(text, files, problems)
     top = tree.top()
-    if text.said.strip() and not top:
+    if text.said.strip() and not tree.any:
         hint = "give nginx.conf, a file that it includes, or what `nginx -T` prints"
         raise BadInput("holds no directive of nginx", place=text.name, hint=hint)
     site = _Site(problems)

@@ -11,10 +11,12 @@ from collections.abc import Iterator
 
 import msgspec
 
+from holdfast.model.values import Place
 from holdfast.readers.contract import Fault, Problems
 from holdfast.readers.text import Files, Given, Text, Word, inside
 
-MOST_FILES = 10_000
+MOST_FILES, MOST_TAKEN = 10_000, 1_000_000
+"""Includes, and directives: each as often as it is included."""
 MOST_DEPTH = 20
 """Of blocks in each other, and of includes: real ones are a third as deep."""
 HARMLESS = frozenset(
@@ -68,13 +70,21 @@ class Directive(msgspec.Struct, frozen=True):
 
 
 class Tree:
-    """Takes a text and what it includes apart; `read` are the names of all files that it took."""
+    """Takes a text and what it includes apart, each file once.
+
+    `read` are the names of all files that it took, `any` whether a directive stood in one.
+    """
 
     def __init__(self, text: Text, files: Files, problems: Problems) -> None:
         self.main, self.files, self.problems = text, files, problems
         self.read: dict[str, None] = {}
         self._dumped = {mark[1]: span for mark, span in _dumped(text)}
-        self._taken = 0
+        self.any = False
+        self._stopped = False
+        self._told: set[Place] = set()
+        self._files = self._taken = 0
+        self._texts: dict[str, Text | None] = {}
+        self._parsed: dict[str, list[Directive]] = {}
 
     def top(self) -> list[Directive]:
         """The directives of the outermost level, everything included."""
@@ -84,13 +94,17 @@ class Tree:
         return self._file(self.main, (0, len(self.main.said)), (self.main.name,))
 
     def _file(self, text: Text, span: tuple[int, int], way: tuple[str, ...]) -> list[Directive]:
-        self._taken += 1
         self.read[text.name] = None
-        return self._include(parse(text, *span, self.problems), way)
+        name = way[-1]
+        if name not in self._parsed:
+            self._parsed[name] = parse(text, *span, self.problems)
+            self.any = self.any or bool(self._parsed[name])
+        return self._include(self._parsed[name], way)
 
     def _include(self, read: list[Directive], way: tuple[str, ...]) -> list[Directive]:
         """The directives with each `include` replaced by what it names, at every level."""
         made: list[Directive] = []
+        self._taken += len(read)
         for one in read:
             if one.name == "include" and one.block is None and len(one.words) == 1:
                 made += self._named(one.words[0], way)
@@ -102,25 +116,37 @@ class Tree:
         return made
 
     def _named(self, word: Word, way: tuple[str, ...]) -> list[Directive]:
+        self._files += 1
+        if not self._stopped and self._too_much(way):
+            self._stopped = True
+            message = f"more than {MOST_FILES:,} includes, {MOST_TAKEN:,} directives, or "
+            message += f"{MOST_DEPTH} includes in each other: the rest is not read"
+            self.problems.add(Fault.SYNTAX, message, word.place)
+        if self._stopped:
+            return []
         many = any(char in word.text for char in "*?[")
         made: list[Directive] = []
-        for name, text, span in self._found(word, way, many):
+        for name, text, span in self._found(word, many):
             if name in way:
                 circle = " -> ".join((*way[way.index(name) :], name))
-                self.problems.add(
-                    Fault.CIRCLE, f"`{name}` includes itself: {circle}", word.place, "leave it out"
+                self._once(
+                    Fault.CIRCLE, f"`{name}` includes itself: {circle}", word, "leave it out"
                 )
-            elif self._taken >= MOST_FILES or len(way) >= MOST_DEPTH:
-                message = f"more than {MOST_FILES:,} includes, or {MOST_DEPTH} in each other"
-                self.problems.add(Fault.SYNTAX, message, word.place)
-                break
             else:
                 made += self._file(text, span, (*way, name))
         return made
 
-    def _found(
-        self, word: Word, way: tuple[str, ...], many: bool
-    ) -> list[tuple[str, Text, tuple[int, int]]]:
+    def _once(self, fault: Fault, message: str, word: Word, hint: str) -> None:
+        """Tell what is wrong with a name, once for all who include the file that it stands in."""
+        if word.place not in self._told:
+            self._told.add(word.place)
+            self.problems.add(fault, message, word.place, hint)
+
+    def _too_much(self, way: tuple[str, ...]) -> bool:
+        many = self._files >= MOST_FILES or self._taken >= MOST_TAKEN
+        return many or len(way) >= MOST_DEPTH
+
+    def _found(self, word: Word, many: bool) -> list[tuple[str, Text, tuple[int, int]]]:
         """What an `include` names: name, text and span of each file, in order."""
         if self._dumped:
             beside = posixpath.dirname(next(iter(self._dumped)))
@@ -133,14 +159,19 @@ class Tree:
             if where is None:
                 return []
             names = self.files.glob(where) if many else (where,)
-            texts = [(name, self.files.read(name)) for name in names]
-            read = [(name, Text(name, data)) for name, data in texts if data is not None]
-            found = [(name, text, (0, len(text.said))) for name, text in read]
+            read = [self._text(name) for name in names]
+            found = [(text.name, text, (0, len(text.said))) for text in read if text is not None]
         if not found and not many and posixpath.basename(word.text) not in HARMLESS:
             hint = f"give `{word.text}` too, or what `nginx -T` prints"
             message = f"`{word.text}` is included, and was not given"
-            self.problems.add(Fault.NOT_FOUND, message, word.place, hint)
+            self._once(Fault.NOT_FOUND, message, word, hint)
         return found
+
+    def _text(self, name: str) -> Text | None:
+        if name not in self._texts:
+            data = self.files.read(name)
+            self._texts[name] = None if data is None else Text(name, data)
+        return self._texts[name]
 
     def _inside(self, word: Word) -> str | None:
         """The name within the root; nginx means relative ones from the main file's folder."""
@@ -150,7 +181,7 @@ class Tree:
         if name is None and posixpath.basename(word.text) not in HARMLESS:
             message = f"`{word.text}` lies outside of what was given, and is not read"
             hint = "give the folder that holds it too, or what `nginx -T` prints"
-            self.problems.add(Fault.OUTSIDE, message, word.place, hint)
+            self._once(Fault.OUTSIDE, message, word, hint)
         return name
 
 
