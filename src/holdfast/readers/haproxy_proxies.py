@@ -225,6 +225,8 @@ class Proxies:
                 row = Row(word.text, rows.IN_FRONT, lands, count)
                 value = self.problems.lands(row, word, (after,))
                 values += [value] if value is not None else []
+            elif word.text == "ssl":
+                values.append(written("ssl", True, "bind ... ssl", word.place))
             h2 = h2 or (word.text in ("alpn", "proto") and "h2" in after.text.split(","))
         plain = Protocol.HTTP_1 if proxy.mode == "http" else Protocol.TCP
         protocol = Protocol.HTTP_2 if h2 and proxy.mode == "http" else plain

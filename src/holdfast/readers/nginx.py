@@ -138,8 +138,8 @@ class _Site:
             socket.bound = socket.bound or name in rows.BOUND
             if name == "http2":
                 socket.protocol = Protocol.HTTP_2
-            elif name == "reuseport":
-                socket.values["reuseport"] = written("reuseport", True, one.said(), word.place)
+            elif name in ("reuseport", "ssl"):
+                socket.values[name] = written(name, True, one.said(), word.place)
             elif name == "backlog" and said:
                 row = Row(name, frozenset((level.context,)), name, count)
                 value = self.problems.lands(row, one.head, (word.after("backlog="),))
