@@ -1,7 +1,7 @@
 """What is joined in a case: every file by its reader; `.hop` files stand for programs in short.
 
 A line of those is a hop's name, its program, its processes, and where it listens, such as
-`shop gunicorn 4 127.0.0.1:8000 unix:/run/shop.sock keepalive=2`.
+`shop gunicorn 4 127.0.0.1:8000 unix:/run/shop.sock keep_alive_s=2`.
 """
 
 from __future__ import annotations

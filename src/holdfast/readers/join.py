@@ -22,7 +22,7 @@ MOST_WAYS = 200
 MOST_TRIED = 10_000
 MOST_DEPTH = 20
 """Hops behind each other; real paths have a fifth of that."""
-KEPT = ("keepalive_timeout_s", "timeout_keep_alive", "timeout_http_keep_alive_s", "keep_alive_s")
+KEPT = ("keep_alive_s", "keepalive_timeout_s", "timeout_http_keep_alive_s")
 """What programs call the time that they keep an idle connection of a client."""
 
 
