@@ -48,6 +48,7 @@ def test_delays_double_up_to_ten_seconds() -> None:
     """The first replacement comes at once, then 0.5 s doubling, never more than 10 s."""
     assert [delay_s(n) for n in range(1, 9)] == [0, 0.5, 1, 2, 4, 8, 10, 10]
     assert delay_s(10**6) == 10
+    assert [delay_s(n, 1.0) for n in range(1, 6)] == [0, 0.5, 1, 1, 1]
 
 
 def test_long_service_starts_the_failures_afresh() -> None:

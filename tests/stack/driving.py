@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -52,6 +53,10 @@ class Client:
         lines = [f"POST {path} HTTP/1.1", "host: x", "content-length: 1", *headers, "", ""]
         self.socket.sendall("\r\n".join(lines).encode())
 
+    def get(self, path: str = "/") -> None:
+        """Send a whole request."""
+        self.socket.sendall(f"GET {path} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+
     def finish(self) -> None:
         """Send the last byte, which the app waits for."""
         self.socket.sendall(b"x")
@@ -97,6 +102,15 @@ def crowd(port: int, count: int, path: str = "/") -> Iterator[list[Client]]:
             client.ask(path)
             clients.append(client)
         yield clients
+
+
+def readable(clients: Sequence[Client]) -> list[Client]:
+    """Those that have an answer, or the end of their connection, to read."""
+    poll = select.poll()
+    for client in clients:
+        poll.register(client.socket, select.POLLIN)
+    fds = {fd for fd, _ in poll.poll(0)}
+    return [client for client in clients if client.socket.fileno() in fds]
 
 
 def answered(clients: Sequence[Client]) -> int:

@@ -73,22 +73,27 @@ class Slot(msgspec.Struct, frozen=True):
     killed: bool = False
 
 
-def delay_s(failures: int) -> float:
-    """Seconds to wait before a start after so many failures: 0, then 0.5 doubling to 10."""
+def delay_s(failures: int, longest_s: float = LONGEST_DELAY_S) -> float:
+    """Seconds before a start after so many failures: 0, then 0.5 doubling to `longest_s`."""
     if failures <= 1:
         return 0.0
-    return min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(failures - 2, 16))
+    return min(longest_s, FIRST_DELAY_S * 2.0 ** min(failures - 2, 16))
 
 
-def after(slot: Slot, happening: Happening, now_s: float) -> Slot:
-    """The slot after `happening`; raises KeyError for what the table does not allow."""
+def after(
+    slot: Slot, happening: Happening, now_s: float, longest_s: float = LONGEST_DELAY_S
+) -> Slot:
+    """The slot after `happening`; raises KeyError for what the table does not allow.
+
+    One whose worker died is to start again after `longest_s` seconds at most.
+    """
     state = TABLE[slot.state, happening]
     generation = slot.generation + (happening in {Happening.START, Happening.REPLACE})
     failures, due_s = slot.failures, slot.due_s
     if state is State.BACKOFF:
         served = slot.state is State.READY and now_s - slot.since_s >= RESET_S
         failures = 1 if served else failures + 1
-        due_s = now_s + delay_s(failures)
+        due_s = now_s + delay_s(failures, longest_s)
     return Slot(slot.index, state, generation, now_s, failures, due_s)
 
 

@@ -12,7 +12,15 @@ from holdfast.writers.site import Balance
 
 Listen = Literal["tcp", "slots"]
 Kind = Literal["started", "ready", "draining", "died", "backoff", "cut", "stopped"]
-EdgeKind = Literal["edge_started", "edge_ready", "edge_draining", "edge_died", "edge_stopped"]
+EdgeKind = Literal[
+    "edge_started",
+    "edge_ready",
+    "edge_draining",
+    "edge_died",
+    "edge_stopped",
+    "edge_worker_started",
+    "edge_worker_died",
+]
 
 
 class EdgeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,7 +82,10 @@ class Event(msgspec.Struct, frozen=True, tag="event", omit_defaults=True):
 
 
 class EdgeEvent(msgspec.Struct, frozen=True, tag="edge", omit_defaults=True):
-    """Something that happened to process number `index` of the edge; else as in Event."""
+    """Something that happened to process number `index` of the edge; else as in Event.
+
+    `edge_worker` is one of nginx's own, by its `pid`: the process that started it starts another.
+    """
 
     kind: EdgeKind
     at_s: float
@@ -85,7 +96,7 @@ class EdgeEvent(msgspec.Struct, frozen=True, tag="edge", omit_defaults=True):
 
 
 class Effective(msgspec.Struct, frozen=True, tag="effective"):
-    """What the edge really runs with: observed values, each with what was `configured`."""
+    """What the stack really runs with: observed values, each with what was `configured`."""
 
     values: tuple[Value, ...]
 
@@ -97,7 +108,7 @@ class Replace(msgspec.Struct, frozen=True, tag="replace"):
 
 
 class Look(msgspec.Struct, frozen=True, tag="look"):
-    """Asked of the supervisor: report what the edge runs with."""
+    """Asked of the supervisor: report what the stack runs with."""
 
 
 class Serving(msgspec.Struct, frozen=True, tag="serving"):

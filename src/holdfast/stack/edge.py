@@ -22,6 +22,7 @@ from holdfast.stack.edge_process import PROGRAMS, EdgeProcess, Program, found, u
 from holdfast.stack.failures import cannot_start
 from holdfast.stack.listen import Listening
 from holdfast.stack.loop import Loop
+from holdfast.stack.offspring import Offspring
 from holdfast.stack.run_dir import RunDir
 from holdfast.stack.slot_sockets import slot_path
 from holdfast.stack.warden import Brood
@@ -33,6 +34,9 @@ ASK_AGAIN_S: Final = 0.02
 EMPTY_S: Final = 1.0
 """How long connections that the kernel has taken may wait to be accepted once we stop."""
 START_S: Final = 10.0
+LONGEST_DELAY_S: Final = 1.0
+"""An edge is the only way in, and starts in an instant: it never waits longer to be started again,
+so that the service is back within 2 s however often it is killed."""
 
 
 class Edge:
@@ -64,6 +68,7 @@ class Edge:
         self._slots = [Slot(index) for index in range(count)]
         self._wanted = Wanted(slots=0, grace_s=config.grace_s, start_s=START_S, at_once=count)
         self._processes: dict[int, EdgeProcess] = {}
+        self._offspring: dict[int, Offspring] = {}
         self._started = self._served = False
         self._empty_by_s = 0.0
         self.was_killed = False
@@ -100,6 +105,8 @@ class Edge:
                 self._ask(process)
                 if process.probe is None:
                     return now_s + ASK_AGAIN_S
+        if not all(offspring.look() for offspring in self._offspring.values()):
+            return now_s + ASK_AGAIN_S
         return next_s(self._wanted, self._seen(), now_s)
 
     def stop(self, *, hurry: bool) -> None:
@@ -166,6 +173,7 @@ class Edge:
             case Stop(slot=index):
                 self._happened(index, Happening.STOP)
                 self.listening.close()
+                self._follow_no_longer(index)
                 if index in self._processes:
                     self._processes[index].leave()
                     self._tell("edge_draining", self._processes[index])
@@ -203,14 +211,35 @@ class Edge:
         self._loop.unwatch(process.probe.fileno())
         process.probe.close()
         process.probe = None
-        if answered and self._slots[process.index].state is State.STARTING:
+        whole = self._program.name != "nginx" or len(process.pids()) >= self._edge.hop.processes
+        if answered and whole and self._slots[process.index].state is State.STARTING:
             self._happened(process.index, Happening.ANSWER)
             self._tell("edge_ready", process)
+            if self._program.name == "nginx":
+                self._follow(process)
             if self.is_ready:
                 self._served = True
                 self._ready()
 
+    def _follow(self, process: EdgeProcess) -> None:
+        def tell(kind: EdgeKind) -> Callable[[int], None]:
+            return lambda pid: self._tell(kind, process, pid=pid)
+
+        self._offspring[process.index] = Offspring(
+            process,
+            self._edge.hop.processes,
+            self._loop,
+            came=tell("edge_worker_started"),
+            died=tell("edge_worker_died"),
+        )
+        self._offspring[process.index].look()
+
+    def _follow_no_longer(self, index: int) -> None:
+        if index in self._offspring:
+            self._offspring.pop(index).close()
+
     def _died(self, process: EdgeProcess) -> None:
+        self._follow_no_longer(process.index)
         status, was = process.reap(), self._slots[process.index]
         output = process.last_output()
         self._happened(process.index, Happening.DIE)
@@ -229,13 +258,20 @@ class Edge:
         del self._processes[process.index]
 
     def _happened(self, index: int, happening: Happening) -> None:
-        self._slots[index] = after(self._slots[index], happening, time.monotonic())
+        now_s = time.monotonic()
+        self._slots[index] = after(self._slots[index], happening, now_s, LONGEST_DELAY_S)
 
     def _tell(
-        self, kind: EdgeKind, process: EdgeProcess, *, status: int | None = None, text: str = ""
+        self,
+        kind: EdgeKind,
+        process: EdgeProcess,
+        *,
+        pid: int = 0,
+        status: int | None = None,
+        text: str = "",
     ) -> None:
         at_s = time.monotonic()
-        self._report(EdgeEvent(kind, at_s, process.index, process.pid, status, text))
+        self._report(EdgeEvent(kind, at_s, process.index, pid or process.pid, status, text))
 
 
 def _write(run_dir: RunDir, files: dict[str, str]) -> None:

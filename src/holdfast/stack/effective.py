@@ -1,21 +1,24 @@
-"""What an edge really runs with, beside what its files ask for: a difference is data (law 5).
+"""What a stack really runs with, beside what was asked for: a difference is data (law 5).
 
 Reads /proc, the listening sockets and HAProxy's runtime API; judges nothing and changes nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 from holdfast.model.path import Hop
-from holdfast.model.values import Value, observed
+from holdfast.model.values import Value, derived, observed
+from holdfast.stack.config import StackConfig
 from holdfast.stack.edge import Edge
 from holdfast.stack.edge_process import EdgeProcess
 
 _SOMAXCONN: Final = "/proc/sys/net/core/somaxconn"
 _FLOOR: Final = "ulimit_n"
+_NOFILE: Final = "nofile"
 _INFO: Final = {
     "Maxconn": "maxconn",
     "Nbthread": "nbthread",
@@ -25,8 +28,35 @@ _INFO: Final = {
 """HAProxy's `show info`: its names of what our rows call otherwise."""
 
 
-def read_effective(edge: Edge, hop: Hop) -> tuple[Value, ...]:
-    """Each value as it is; `configured` is set where it is not what `hop` asks for.
+def read_somaxconn() -> Value:
+    """The kernel's cap of every backlog, in our network namespace."""
+    with open(_SOMAXCONN, encoding="ascii") as file:
+        return observed("somaxconn", int(file.read()), _SOMAXCONN)
+
+
+def read_workers(
+    config: StackConfig, pids: Sequence[int], rooms: Sequence[int | None]
+) -> tuple[Value, ...]:
+    """Descriptors of each worker, and the backlog of each socket that they accept from.
+
+    `configured` is set where it is not what `config` asks for; more descriptors are as good.
+    A process that is gone meanwhile has no value.
+    """
+    where = "slot" if config.listen == "slots" else "listening"
+    backlogs = [
+        observed("backlog", room, f"{where} socket {index} of the workers")
+        for index, room in enumerate(rooms)
+    ]
+    wanted = {
+        _NOFILE: derived(_NOFILE, config.nofile, "descriptors that a worker needs"),
+        "backlog": derived("backlog", config.backlog, "asked of each socket of the workers"),
+    }
+    values = (*(value for pid in pids for value in _nofile(pid, _NOFILE)), *backlogs)
+    return tuple(compared(value, wanted[value.setting]) for value in values)
+
+
+def read_edge(edge: Edge, hop: Hop) -> tuple[Value, ...]:
+    """Each value of the edge as it is; `configured` is set where it is not what `hop` asks for.
 
     A process that is gone meanwhile has no values.
     """
@@ -42,20 +72,17 @@ def read_effective(edge: Edge, hop: Hop) -> tuple[Value, ...]:
         observed("backlog", room, f"TCP_INFO of listening socket {index}")
         for index, room in enumerate(rooms)
     ]
-    with open(_SOMAXCONN, encoding="ascii") as file:
-        found.append(observed("somaxconn", int(file.read()), _SOMAXCONN))
-    return tuple(compared(value, hop) for value in found)
+    return tuple(compared(value, hop.get(value.setting)) for value in found)
 
 
-def compared(value: Value, hop: Hop) -> Value:
-    """The value with what the hop configures, where that differs.
+def compared(value: Value, wanted: Value | None) -> Value:
+    """The value with what was `wanted`, where that differs.
 
     HAProxy leaves a limit of descriptors that is above `ulimit-n` as it is, which is as good.
     """
-    wanted = hop.get(value.setting)
     if wanted is None or value.value is None or wanted.value == value.value:
         return value
-    if value.setting == _FLOOR and value.number >= wanted.number:
+    if value.setting in {_FLOOR, _NOFILE} and value.number >= wanted.number:
         return value
     return msgspec.structs.replace(value, configured=wanted)
 
@@ -63,17 +90,18 @@ def compared(value: Value, hop: Hop) -> Value:
 def _limits(process: EdgeProcess, hop: Hop) -> list[Value]:
     """The descriptors that the kernel grants each process that does the work."""
     setting = "worker_rlimit_nofile" if hop.program == "nginx" else _FLOOR
-    found = []
-    for pid in process.pids():
-        path = f"/proc/{pid}/limits"
-        try:
-            with open(path, encoding="ascii") as file:
-                line = next(line for line in file if line.startswith("Max open files"))
-        except OSError:
-            continue
-        soft = line.split()[3]
-        found.append(observed(setting, int(soft) if soft.isdigit() else None, path))
-    return found
+    return [value for pid in process.pids() for value in _nofile(pid, setting)]
+
+
+def _nofile(pid: int, setting: str) -> list[Value]:
+    path = f"/proc/{pid}/limits"
+    try:
+        with open(path, encoding="ascii") as file:
+            line = next(line for line in file if line.startswith("Max open files"))
+    except (OSError, StopIteration):
+        return []
+    soft = line.split()[3]
+    return [observed(setting, int(soft) if soft.isdigit() else None, path)]
 
 
 def _info(process: EdgeProcess) -> list[Value]:

@@ -171,17 +171,22 @@ class StackProcess:
         self._send(Replace(slot))
 
     def effective(self, timeout_s: float = 10.0) -> tuple[Value, ...]:
-        """What the edge runs with now, each value with what was configured; nothing without one.
+        """What workers and edge run with now, each value with what was configured.
 
-        Raises HoldfastError where the supervisor does not say.
+        `differences` makes findings of it. Raises HoldfastError where the supervisor does not say.
         """
         before = len(self._looks)
         self._send(Look())
         with self._changed:
             self._changed.wait_for(lambda: len(self._looks) > before or self._is_over, timeout_s)
             if len(self._looks) == before:
-                raise HoldfastError("the supervisor does not say what its edge runs with")
+                raise HoldfastError("the supervisor does not say what it runs with")
             return self._looks[-1].values
+
+    def effective_at_start(self) -> tuple[Value, ...]:
+        """What they ran with as soon as all of them answered; to be asked once ready."""
+        with self._changed:
+            return self._looks[0].values
 
     def _send(self, request: Request) -> None:
         with contextlib.suppress(OSError):

@@ -13,6 +13,8 @@ from typing import Final
 
 import msgspec
 
+from holdfast.stack.unix_room import unix_room
+
 _MODE: Final = 0o600
 _SHARED_MODE: Final = 0o660
 
@@ -75,6 +77,10 @@ class SlotSockets:
         if self._shown.get(slot) == self._newest[slot].path:
             for former in self._former.pop(slot, []):
                 _end(former)
+
+    def rooms(self) -> tuple[int | None, ...]:
+        """The backlog that the kernel grants each slot's newest socket."""
+        return tuple(unix_room(self._newest[slot].socket) for slot in sorted(self._newest))
 
     def let_go(self) -> None:
         """Leave what waits to the workers; paths stay, and nobody new comes, since no edge runs."""

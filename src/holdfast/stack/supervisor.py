@@ -22,7 +22,7 @@ from holdfast.stack.config import (
     StackConfig,
 )
 from holdfast.stack.edge import Edge
-from holdfast.stack.effective import read_effective
+from holdfast.stack.effective import read_edge, read_somaxconn, read_workers
 from holdfast.stack.limits import raise_nofile
 from holdfast.stack.listen import Listening
 from holdfast.stack.loop import Lifeline, Loop
@@ -37,7 +37,8 @@ class Supervisor:
     """Runs one stack in this process's main thread.
 
     `report` is called with every Event, and once with Serving; `report_edge` with what the edge
-    does. When `lifeline` reaches its end (whoever holds the other one is gone), all is killed.
+    does, and with what the stack runs with: once everything answers, and when it is asked. When
+    `lifeline` reaches its end (whoever holds the other one is gone), all is killed.
     """
 
     def __init__(
@@ -141,10 +142,11 @@ class Supervisor:
             self._edge.start(self._run_dir, self._brood)
 
     def _all_ready(self) -> None:
-        """Every worker and every process of the edge answers; told once."""
+        """Every worker and every process of the edge answers; told once, after a first look."""
         if self._served:
             return
         self._served = True
+        self._look()
         address, port = ("", 0) if self._port is None else (self._port.address, self._port.port)
         run_dir, backlog = self._run_dir, self._listening.backlog
         self._report(Serving(address, port, run_dir.gauge, run_dir.path, backlog))
@@ -179,5 +181,7 @@ class Supervisor:
 
     def _look(self) -> None:
         edge, configured = self._edge, self._config.edge
-        values = () if edge is None or configured is None else read_effective(edge, configured.hop)
-        self._report_edge(Effective(values))
+        values = read_workers(self._config, self._workers.pids(), self._listening.rooms())
+        if edge is not None and configured is not None:
+            values += read_edge(edge, configured.hop)
+        self._report_edge(Effective((*values, read_somaxconn())))

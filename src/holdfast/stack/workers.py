@@ -106,6 +106,10 @@ class Workers:
         self._happened(index, Happening.REPLACE)
         self._spawn(index, renew=True)
 
+    def pids(self) -> tuple[int, ...]:
+        """The process of each slot's newest worker that runs, by slot."""
+        return tuple(self._present[index].pid for index in sorted(self._present))
+
     @property
     def is_gone(self) -> bool:
         """Whether none of them runs or will."""
