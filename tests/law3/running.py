@@ -202,12 +202,15 @@ class Running:
 
     def queued(self) -> int:
         """Requests in HAProxy's queue for a server."""
+        cells = (line.split(",") for line in self.says("show stat").splitlines())
+        return sum(int(cell[2]) for cell in cells if cell[1:2] == ["BACKEND"])
+
+    def says(self, command: str) -> str:
+        """What HAProxy answers on its command-line socket, which it has with a `server_maxconn`."""
         with socket.socket(socket.AF_UNIX) as asked:
             asked.connect(str(self.folder / STATS))
-            asked.sendall(b"show stat\n")
-            text = b"".join(iter(lambda: asked.recv(65_536), b"")).decode()
-        cells = (line.split(",") for line in text.splitlines())
-        return sum(int(cell[2]) for cell in cells if cell[1:2] == ["BACKEND"])
+            asked.sendall(f"{command}\n".encode())
+            return b"".join(iter(lambda: asked.recv(65_536), b"")).decode()
 
     def signal(self, who: str, what: signal.Signals) -> None:
         """Send a signal to the app's processes, or to the edge's that serve."""
