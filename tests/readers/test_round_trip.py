@@ -85,7 +85,8 @@ def through_text(stack: Stack) -> Path:
         )
         for server in servers
     )
-    reads = [read, Read(apps, around=(around(edge),))]
+    started = edge.processes if edge.program == "haproxy" else 1  # one file each, alike
+    reads = [*[read] * started, Read(apps, around=(around(edge),))]
     way = join(reads, stack.path.hosts[0], {edge.program: edge.version})[0]
     return way.path
 

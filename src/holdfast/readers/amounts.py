@@ -70,3 +70,8 @@ def haproxy_seconds(text: str) -> float:
     if found is None or not text.isascii():
         raise ValueError("a time is wanted, such as `30s`, or milliseconds")
     return int(found[1]) * _HAPROXY_S[found[2] or "ms"]
+
+
+def seconds_or_unit(text: str) -> float:
+    """HAProxy's time where a plain number is seconds: "60", "60s", "500ms"."""
+    return float(count(text)) if text.isdigit() else haproxy_seconds(text)

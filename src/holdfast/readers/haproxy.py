@@ -119,7 +119,10 @@ def _ways(front: Proxy, backends: dict[str, Proxy], problems: Problems) -> list[
 
 
 def _dial(way: str, front: Proxy, back: Proxy) -> Dial:
-    settings = {row.lands for row in rows.ROWS if rows.FRONTEND in row.contexts}
+    settings = {row.lands for row in rows.ROWS if rows.FRONTEND in row.contexts} | rows.BODY
+    alive = front.values.get("option_clitcpka")
+    if alive is None or not alive.value:
+        settings -= rows.ALIVE
     before = {name: value for name, value in front.values.items() if name in settings}
     behind = {row.lands for row in rows.ROWS if rows.BACKEND in row.contexts}
     options = {name: v for name, v in front.values.items() if name.startswith("option_")}

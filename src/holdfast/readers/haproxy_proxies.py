@@ -131,7 +131,7 @@ class Proxies:
             self.values["strict_limits"] = value
         elif self._proxy is None:
             self.unread.append(line.head)
-        elif name.removeprefix("option ") in rows.OPTIONS:
+        elif words[0].text == "option" and taken == 2 and words[1].text in rows.OPTIONS:
             setting = f"option_{words[1].text.replace('-', '_')}"
             self._proxy.values[setting] = written(setting, not no, line.said(), words[1].place)
         elif not self._said(self._proxy, Line(words)):
@@ -176,8 +176,22 @@ class Proxies:
             proxy.disabled = name == "disabled"
         else:
             proxy.answers = proxy.answers or name in rows.ANSWERS
+            if name == "http-request":
+                self._rule(proxy, line, [word.text for word in words])
             return False
         return True
+
+    def _rule(self, proxy: Proxy, line: Line, said: list[str]) -> None:
+        """What a rule says of bodies: the largest that is not denied, and whether it waits."""
+        if said[:1] == ["wait-for-body"] and not {"if", "unless"} & set(said):
+            value = written("request_buffering", True, line.said(), line.words[1].place)
+            proxy.values["request_buffering"] = value
+        if said[:1] == ["deny"] and "req.body_size" in said:
+            at = said.index("req.body_size")
+            if said[at + 1 : at + 2] == ["gt"] and len(said) > at + 2:
+                row = Row("http-request deny", rows.PROXIES, "max_body", count)
+                most = self.problems.lands(row, line.head, (line.words[at + 3],))
+                proxy.values |= {"max_body": most} if most is not None else {}
 
     def _many(self, word: Word) -> int:
         low, dash, high = word.text.partition("-")

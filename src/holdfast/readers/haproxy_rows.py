@@ -5,7 +5,7 @@ Sections and arguments are those of its configuration manual, 2.6 to 3.x.
 
 from __future__ import annotations
 
-from holdfast.readers.amounts import count, haproxy_seconds, size
+from holdfast.readers.amounts import count, haproxy_seconds, seconds_or_unit, size
 from holdfast.readers.contract import Amount, Row
 
 GLOBAL, DEFAULTS, FRONTEND, BACKEND, LISTEN = "global", "defaults", "frontend", "backend", "listen"
@@ -42,6 +42,13 @@ ROWS = (
     _global("tune.h2.max-concurrent-streams", "tune_h2_max_concurrent_streams"),
     _global("tune.pool-low-fd-ratio", "tune_pool_low_fd_ratio"),
     _global("tune.pool-high-fd-ratio", "tune_pool_high_fd_ratio"),
+    _global("tune.h2.fe.max-concurrent-streams", "tune_h2_fe_max_concurrent_streams"),
+    _global("tune.h2.fe.max-total-streams", "tune_h2_fe_max_total_streams"),
+    _global("tune.maxrewrite", "tune_maxrewrite", size),
+    _global("tune.http.maxhdr", "tune_http_maxhdr"),
+    Row("clitcpka-idle", IN_FRONT, "keepalive_idle_s", seconds_or_unit),
+    Row("clitcpka-intvl", IN_FRONT, "keepalive_every_s", seconds_or_unit),
+    Row("clitcpka-cnt", IN_FRONT, "keepalive_probes", count),
     Row("maxconn", IN_FRONT, "frontend_maxconn", count),
     Row("backlog", IN_FRONT, "backlog", count),
     Row("fullconn", BEHIND, "fullconn", count),
@@ -53,10 +60,14 @@ ROWS = (
 )
 TWO_WORDS = frozenset(("timeout", "stats", "option"))
 """Keywords whose second word belongs to the name."""
+BODY = frozenset(("max_body", "request_buffering"))
+"""What rules of `http-request` say of bodies."""
+ALIVE = frozenset(("keepalive_idle_s", "keepalive_every_s", "keepalive_probes"))
+"""What has no effect without `option clitcpka`."""
 OPTIONS = frozenset(
     (
         *("http-server-close", "httpclose", "http-keep-alive", "redispatch", "abortonclose"),
-        *("http-buffer-request", "http-use-htx", "prefer-last-server"),
+        *("clitcpka", "http-buffer-request", "http-use-htx", "prefer-last-server"),
     )
 )
 """Options that say how connections are used: on, or off with `no` before them."""

@@ -5,13 +5,14 @@ One path for each way that a request may take; what could not be tied is said, n
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 import msgspec
 
 from holdfast.model.path import Hop, Host, Link, Path, Protocol, Spread
-from holdfast.model.values import Source, Value
+from holdfast.model.values import Scalar, Source, Value
 from holdfast.readers.address import reaches
 from holdfast.readers.contract import Dial, Found, Listen, Read, Server
 
@@ -69,7 +70,7 @@ class _Join:
         told = tuple(value for read in reads for value in read.host)
         self.host = msgspec.structs.replace(host, values=host.values + told)
         self.versions = versions
-        self.founds = [found for read in reads for found in read.hops]
+        self.founds = _merged([found for read in reads for found in read.hops])
         self.around: dict[str, list[Value]] = {}
         for around in (around for read in reads for around in read.around):
             self.around.setdefault(around.program, []).extend(around.values)
@@ -200,12 +201,34 @@ class _Join:
         )
 
 
+def _merged(founds: Sequence[Found]) -> list[Found]:
+    """Equal hops of one folder that listen on the same address are copies: they share its port."""
+    made: dict[object, Found] = {}
+    for found in founds:
+        key: object = id(found)
+        if found.listens:
+            dials = [
+                (
+                    dial.name,
+                    [str(server.address) for server in dial.servers],
+                    _settings(dial.values),
+                )
+                for dial in found.dials
+            ]
+            folder = posixpath.dirname(found.listens[0].place.file)
+            where = [str(listen.address) for listen in found.listens]
+            key = repr((folder, found.program, found.name, where, _settings(found.values), dials))
+        known = made.get(key)
+        copies = found.copies + (0 if known is None else known.copies)
+        made[key] = msgspec.structs.replace(known or found, copies=copies)
+    return list(made.values())
+
+
 def _kinds(listens: Sequence[Listen]) -> list[Listen]:
     """The first of each kind of socket: what may be spoken there, and what holds there."""
     kinds: dict[object, Listen] = {}
     for listen in listens:
-        told = tuple((value.setting, value.value) for value in listen.values)
-        kinds.setdefault((listen.protocol, told), listen)
+        kinds.setdefault((listen.protocol, _settings(listen.values)), listen)
     return list(kinds.values())
 
 
@@ -243,6 +266,9 @@ def _elsewhere(server: Server, found: Found) -> str:
 def _plain(path: Path) -> object:
     """A path without the places of its values, to compare."""
     return tuple(
-        (hop.name, hop.processes, hop.program, *((v.setting, v.value) for v in hop.values))
-        for hop in path.hops
+        (hop.name, hop.processes, hop.program, *_settings(hop.values)) for hop in path.hops
     )
+
+
+def _settings(values: Sequence[Value]) -> tuple[tuple[str, Scalar | None], ...]:
+    return tuple((value.setting, value.value) for value in values)

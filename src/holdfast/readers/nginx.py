@@ -16,8 +16,9 @@ from holdfast.model.path import Protocol, Spread
 from holdfast.model.values import Place, Source, Value, derived
 from holdfast.readers import nginx_rows as rows
 from holdfast.readers.address import Address, address
-from holdfast.readers.amounts import count
+from holdfast.readers.amounts import count, seconds
 from holdfast.readers.contract import (
+    Amount,
     Dial,
     Fault,
     Found,
@@ -31,6 +32,7 @@ from holdfast.readers.contract import (
 )
 from holdfast.readers.nginx_levels import Level, Levels, meanings
 from holdfast.readers.nginx_text import DUMPED, Directive, Tree
+from holdfast.readers.nginx_upstreams import spread, together
 from holdfast.readers.text import Files, Text, Word, written
 
 _LOOK = re.compile(
@@ -145,7 +147,22 @@ class _Site:
                 value = self.problems.lands(row, one.head, (word.after("backlog="),))
                 if value is not None:
                     socket.values["backlog"] = value
+            elif name == "so_keepalive" and ":" in said:
+                self._alive(one, word.after("so_keepalive="), socket)
         return where
+
+    def _alive(self, one: Directive, word: Word, socket: _Socket) -> None:
+        """The parts of `so_keepalive=idle:every:probes`, each with its own span."""
+        start = word.place.start
+        for setting, part in zip(rows.ALIVE, word.text.split(":"), strict=False):
+            end = start + len(part)
+            place = Place(word.place.file, word.place.line, start, end)
+            start = end + 1
+            amount: Amount = seconds if setting.endswith("_s") else count
+            row = Row(setting, rows.LISTENING, setting, amount)
+            value = self.problems.lands(row, one.head, (Word(part, place),)) if part else None
+            if value is not None:
+                socket.values[setting] = value
 
     def dial(self, one: Directive, level: Level, listens: tuple[Address, ...]) -> None:
         """One way out for each target that the words of a `proxy_pass` may mean."""
@@ -164,12 +181,12 @@ class _Site:
         kind = rows.STREAM_UPSTREAM if stream else rows.UPSTREAM
         named = self.upstreams.get(f"{rows.STREAM if stream else rows.HTTP} {where}")
         values, own = dict(level.values), ()
-        spread, servers = Spread.ONLY, (Server(address(where, port), word.place),)
+        shared, servers = Spread.ONLY, (Server(address(where, port), word.place),)
         named = self.upstreams.get(f"{rows.STREAM if stream else rows.HTTP} {where}")
         if named is not None:
             group = self._group(where, named, kind, port)
             values |= group.values
-            spread, servers, own = group.spread, group.servers, group.told
+            shared, servers, own = group.spread, group.servers, group.told
         elif "$" in where:
             message = f"`{word.text}` names a server by a variable that is not written here"
             hint = "say which servers it may be, with `set` or `map`, to have this way counted"
@@ -184,7 +201,7 @@ class _Site:
                 level.name,
                 servers,
                 Protocol.UNIX if unix_only else Protocol.TCP,
-                spread,
+                shared,
                 idle,
                 listens,
                 (*values.values(), *own, *_extra(level)),
@@ -200,8 +217,8 @@ class _Site:
             if not servers:
                 message = f"upstream `{name}` has no server"
                 self.problems.add(Fault.NO_TARGET, message, named.head.place)
-            spread = _spread(level.balance, len(servers))
-            self.groups[key] = _Group(level.values, servers, told, spread)
+            even = spread(level.balance, len(servers))
+            self.groups[key] = _Group(level.values, servers, told, even)
         return self.groups[key]
 
     def _servers(
@@ -219,7 +236,7 @@ class _Site:
             servers.append(Server(where, one.words[0].place, "backup" in flags, own))
             if "backup" not in flags:
                 told.append(said)
-        values = (_together([of[name] for of in told], name) for name in rows.OF_A_SERVER)
+        values = (together([of[name] for of in told], name) for name in rows.OF_A_SERVER)
         return tuple(servers), tuple(value for value in values if value is not None)
 
     def _of(self, one: Directive, name: str) -> Value | None:
@@ -237,36 +254,6 @@ def _target(url: str) -> tuple[str, str]:
     if found is None:
         return "http", url
     return found["scheme"] or "http", _TAIL.split(found["where"], maxsplit=1)[0]
-
-
-def _spread(balance: str, servers: int) -> Spread:
-    """In turn is even while requests last alike, as the least connections are."""
-    if servers == 1:
-        return Spread.ONLY
-    name = balance.partition(" ")[0]
-    drawn = name == "random" and "two" not in balance
-    return Spread.HASH if drawn or name in ("ip_hash", "hash") else Spread.LEAST
-
-
-def _together(told: list[Value | None], name: str) -> Value | None:
-    """One value for all servers: what all say, or for `max_conns` the mean, else the smallest.
-
-    A server without `max_conns` takes whatever comes, so that nothing is bounded.
-    """
-    said = [value for value in told if value is not None]
-    if not said:
-        return None
-    if len(said) == len(told) and len({value.value for value in said}) == 1:
-        return said[0]
-    numbers = [value.number for value in said]
-    if name == "max_conns":
-        if len(said) < len(told) or 0 in numbers:
-            return None
-        made = derived(name, sum(numbers) / len(numbers), f"the mean of {len(numbers)} servers")
-    else:
-        why = f"the smallest that {len(said)} of {len(told)} servers say"
-        made = derived(said[0].setting, min(numbers), why)
-    return msgspec.structs.replace(made, place=said[0].place)
 
 
 def _extra(level: Level) -> Iterable[Value]:

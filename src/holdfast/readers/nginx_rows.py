@@ -26,6 +26,7 @@ def _timeout(name: str, most: int = 1) -> Row:
 _SERVERS = frozenset((HTTP, SERVER))
 _BALANCED = frozenset((UPSTREAM, STREAM_UPSTREAM))
 _STREAMS = frozenset((STREAM, STREAM_SERVER))
+_LARGE = "large_client_header_buffers"
 
 ROWS = (
     Row("worker_processes", frozenset((MAIN,)), "worker_processes", word),
@@ -34,8 +35,12 @@ ROWS = (
     Row("multi_accept", frozenset((EVENTS,)), "multi_accept", switch),
     Row("http2", _SERVERS, "http2", switch),
     Row("http2_max_concurrent_streams", _SERVERS, "http2_max_concurrent_streams", count),
+    Row("client_header_buffer_size", _SERVERS, "client_header_buffer_size", size),
+    Row("large_client_header_buffers", _SERVERS, _LARGE, sizes, 2, 2, None),
+    Row("max_headers", _SERVERS, "max_headers", count),
     Row("client_header_timeout", _SERVERS, "client_header_timeout_s", seconds),
     _timeout("keepalive_timeout", 2),
+    *(_timeout(name) for name in ("keepalive_min_timeout", "keepalive_time")),
     *(_timeout(name) for name in ("client_body_timeout", "send_timeout", "proxy_connect_timeout")),
     *(_timeout(name) for name in ("proxy_send_timeout", "proxy_read_timeout")),
     _http("keepalive_requests", "keepalive_requests", count),
@@ -54,6 +59,8 @@ ROWS = (
     Row("proxy_connect_timeout", _STREAMS, "proxy_connect_timeout_s", seconds),
     Row("proxy_timeout", _STREAMS, "proxy_timeout_s", seconds),
 )
+ALIVE = ("keepalive_idle_s", "keepalive_every_s", "keepalive_probes")
+"""What the parts of `so_keepalive=60s:10s:3` say; an empty part leaves it to the system."""
 OF_A_SERVER = {"max_conns": count, "max_fails": count, "fail_timeout": seconds}
 """What `server ... name=value` of an upstream may say of each server."""
 PASSES = {
