@@ -99,6 +99,16 @@ def test_haproxy_without_maxconn_has_half_of_its_descriptors() -> None:
     assert (limit.hop, holds.best) == ("haproxy", (20_000 - 31) // 2)
 
 
+def test_processes_that_share_an_address_share_its_ports() -> None:
+    """Four processes on one port are dialled from one range of ports, not from four."""
+    ports = (assumed("port_low", 32_768, "Linux"), assumed("port_high", 60_999, "Linux"))
+    host = Host("here", Count(), 2.0, 2**34, ports)
+    (way,) = join([site(said("ovh.conf")), hops("app.hop", APP)], host, VERSIONS)
+    demand = Demand(1_000, (Kind("held", 1.0, 8.0),))
+    walls = {limit.resource: holds for limit, holds in path_walls(way.path, demand)}
+    assert walls["ports to app"].best == 28_232
+
+
 def test_what_takes_the_place_of_a_guides_number_decides() -> None:
     """Other numbers in the file, other names and another order: the same formula holds."""
     text = said("tornado.conf").replace("1024", "302").replace("listen 70", "listen 7070")
