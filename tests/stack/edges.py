@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from holdfast.model.path import Hop
+from holdfast.model.values import assumed
 from holdfast.sizing.edge import size_edge
 from holdfast.sizing.layout import EdgeLayout, Program
 from holdfast.stack.config import EdgeConfig
+from holdfast.stack.process import StackProcess
 from tests.edges import BUSY, demand, host
 
 SLOTS = 2
@@ -18,9 +26,42 @@ def behind(
     nofile: int = 20_000,
     somaxconn: int = 4_096,
     burst: int = BUSY,
+    values: dict[str, int] | None = None,
     **fields: Any,
 ) -> dict[str, Any]:
-    """The fields of a stack's config that put the edge before its slots, in this layout."""
+    """The fields of a stack's config that put the edge before its slots, in this layout.
+
+    `values` take the place of what the sizing gives, where they are there.
+    """
     layout = EdgeLayout(program, "", **{"grace_s": 20.0, "request_buffering": False, **fields})
     hop = size_edge(demand(burst=burst), host(nofile, somaxconn), layout, SLOTS)
-    return {"listen": "slots", "edge": EdgeConfig(hop), "slots": SLOTS}
+    return {"listen": "slots", "edge": EdgeConfig(_changed(hop, values or {})), "slots": SLOTS}
+
+
+def _changed(hop: Hop, values: dict[str, int]) -> Hop:
+    changed = (
+        assumed(value.setting, values[value.setting], "a test's")
+        if value.setting in values
+        else value
+        for value in hop.values
+    )
+    return msgspec.structs.replace(hop, values=tuple(changed))
+
+
+def edge_sockets(stack: StackProcess) -> int:
+    """Open sockets of all of the edge's processes: what they hold of clients and workers."""
+    pids = {event.pid for event in stack.edge_events() if event.kind == "edge_started"}
+    found = 0
+    for pid in pids | {child for parent in pids for child in _children(parent)}:
+        with contextlib.suppress(OSError):
+            for entry in os.scandir(f"/proc/{pid}/fd"):
+                with contextlib.suppress(OSError):
+                    found += os.readlink(entry.path).startswith("socket:")
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+    except OSError:
+        return []
