@@ -165,7 +165,7 @@ def never_answered(address: str, port: int) -> socket.socket:
 
 
 def test_clients_that_hang_up_leave_their_places(program: Program, tmp_path: Path) -> None:
-    """Of 2,000 that close their connections in flight nothing is left, at the edge or in the app."""
+    """Of 2,000 that close their connections in flight nothing is left, at the edge or the app."""
     fields = {**behind(program), "env": {"WITNESS": str(tmp_path / "notes")}}
     with running("faulty:app", **fields) as stack:
         before = edge_sockets(stack)
