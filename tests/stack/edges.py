@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -50,18 +49,10 @@ def _changed(hop: Hop, values: dict[str, int]) -> Hop:
 
 def edge_sockets(stack: StackProcess) -> int:
     """Open sockets of all of the edge's processes: what they hold of clients and workers."""
-    pids = {event.pid for event in stack.edge_events() if event.kind == "edge_started"}
     found = 0
-    for pid in pids | {child for parent in pids for child in _children(parent)}:
+    for pid in stack.edge_pids():
         with contextlib.suppress(OSError):
             for entry in os.scandir(f"/proc/{pid}/fd"):
                 with contextlib.suppress(OSError):
                     found += os.readlink(entry.path).startswith("socket:")
     return found
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
-    except OSError:
-        return []
