@@ -146,3 +146,17 @@ def kept_idle(hop: Hop, path: Path) -> float:
     setting = "keepalive" if edge.program == "nginx" else "server_pool_max_conn"
     most = edge.get(setting)
     return 0.0 if most is None or most.value is None else max(0.0, most.number) * edge.processes
+
+
+def uneven(hop: Hop, path: Path) -> int:
+    """Requests that the fullest process of a hop may hold above an even share of one count.
+
+    Each HAProxy process counts least connections for itself, and gives the odd one to whichever
+    server it likes: one more for each other process. nginx's have one count, where it has a zone.
+    """
+    front = dialler(hop, path)
+    if front is None or front[1].spread is not Spread.LEAST:
+        return 0
+    edge = front[0]
+    shared = edge.get("zone")
+    return 0 if shared is not None and shared.value else edge.processes - 1

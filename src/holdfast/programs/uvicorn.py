@@ -10,7 +10,7 @@ from holdfast.model.limit import Act, Full, Limit, Scope
 from holdfast.model.path import Demand, Hop, Path, Spread
 from holdfast.model.values import Value
 from holdfast.programs.rows import Setting, counted, effective, number
-from holdfast.programs.sockets import arriving, dialled, kept_idle
+from holdfast.programs.sockets import arriving, dialled, kept_idle, uneven
 
 EVENT_LOOP_SHARE = 0.7
 """The part of a core that one event loop is planned to use (design: rate x CPU <= cores x 0.7)."""
@@ -69,14 +69,14 @@ def limits(hop: Hop, path: Path, demand: Demand) -> tuple[Limit, ...]:
 
 def _descriptors(hop: Hop, path: Path, demand: Demand) -> Limit:
     nofile = effective(hop, NOFILE)
-    own, kept = number(hop, "own_descriptors"), kept_idle(hop, path)
+    own, kept, more = number(hop, "own_descriptors"), kept_idle(hop, path), uneven(hop, path)
     arrived, idle, spread = arriving(hop, path, demand)
     taken = arrived + dialled(hop, demand)
     return counted(
         hop.name,
         "descriptors",
         capacity=float("inf") if nofile.value is None else nofile.number,
-        own=own + kept,
+        own=own + kept + more * taken,
         per_request=taken,
         per_idle=idle,
         scope=Scope.PROCESS,
@@ -87,6 +87,7 @@ def _descriptors(hop: Hop, path: Path, demand: Demand) -> Limit:
         inputs=tuple(v for v in (nofile, hop.get("own_descriptors")) if v is not None),
         formula=f"{taken:g} a request, "
         + (f"{kept:,.0f} idle ones of the edge" if kept else "1 an idle client")
+        + (f", {more:g} requests above an even share" if more else "")
         + f", {own:g} of its own",
     )
 

@@ -27,6 +27,8 @@ A_THREAD = 3
 MOST_THREADS = 64
 """HAProxy's own limit of a process (MAX_THREADS)."""
 UPSTREAM_IDLE_S = 5.0
+LEAST_SILENCE_S = 60.0
+"""No client is asked whether it is there before it was silent for so long."""
 POOL = "a part of maxsock, in per cent: with many in flight more is taken"
 PATIENCE_S = 10.0
 """HAProxy ends itself so much later than whoever stops it would have."""
@@ -148,7 +150,7 @@ def _nginx(demand: Demand, host: Host, layout: EdgeLayout, count: int) -> tuple[
         derived("keepalive_timeout_s", layout.keep_alive_s, "how long an idle client may stay"),
         derived("client_header_timeout_s", HEAD_S, SLOW_HEAD),
         derived("client_body_timeout_s", 60, "nginx's default: between two reads of a body"),
-        *_clients(),
+        *_clients(layout),
         derived("client_max_body_size", MOST_BODY, LARGE_BODY),
         derived("client_body_buffer_size", 16_384, "nginx's default; a larger body is a file"),
         derived("proxy_connect_timeout_s", 5, "a unix socket answers at once or not at all"),
@@ -216,7 +218,7 @@ def _haproxy(
         derived("timeout_server_s", *longest),
         derived("timeout_queue_s", *longest),
         derived("timeout_http_request_s", HEAD_S, SLOW_HEAD),
-        *_clients(),
+        *_clients(layout),
         derived("max_body", MOST_BODY, LARGE_BODY),
         derived("request_buffering", layout.request_buffering, BUFFERED[layout.request_buffering]),
         derived(
@@ -225,13 +227,20 @@ def _haproxy(
     )
 
 
-def _clients() -> tuple[Value, ...]:
-    """How a client that is gone without a word is found out: by TCP's own questions."""
-    idle, every, probes = 60, 10, 3
+def _clients(layout: EdgeLayout) -> tuple[Value, ...]:
+    """How a client that is gone without a word is found out: by TCP's own questions.
+
+    Not before its answer is overdue: clients that came together are asked together, the kernel's
+    timers of a minute being rounded to seconds, and where more packets come at once than
+    netdev_max_backlog takes, live ones are given up (docs/design/0015).
+    """
+    idle, every, probes = math.ceil(max(LEAST_SILENCE_S, layout.longest_s)), 10, 3
     gone = f"{idle} + {probes} x {every} s after its last word"
     return (
         derived(
-            "keepalive_idle_s", idle, f"a client is asked whether it is there, and is gone {gone}"
+            "keepalive_idle_s",
+            idle,
+            f"the longest request, and a minute at least; whoever is not there then is gone {gone}",
         ),
         derived("keepalive_every_s", every, f"gone {gone}"),
         derived("keepalive_probes", probes, f"gone {gone}"),

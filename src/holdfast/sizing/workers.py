@@ -7,7 +7,7 @@ import math
 from holdfast.model.path import Demand, Hop, Host, Link, Path, Protocol, Spread
 from holdfast.model.values import Value, assumed, derived, observed
 from holdfast.programs import kernel, uvicorn
-from holdfast.programs.sockets import kept_idle
+from holdfast.programs.sockets import kept_idle, uneven
 from holdfast.sizing.counting import MOST_PROCESSES, number, on_one, smallest
 from holdfast.sizing.edge import size_edge
 from holdfast.sizing.layout import Layout
@@ -71,7 +71,7 @@ def _values(count: int, demand: Demand, host: Host, layout: Layout) -> tuple[Val
     workers = _bare(count, host, layout, ())
     path = Path((host,), (workers, *edge))
     spread = Spread.ONLY if count == 1 else Spread.LEAST if edge else Spread.HASH
-    each = on_one(demand.in_flight, count, spread, demand.miss)
+    each = on_one(demand.in_flight, count, spread, demand.miss) + uneven(workers, path)
     ends = kernel.socket_ends(workers, path, demand)
     idle = on_one(demand.idle, count, spread, demand.miss, spare=False) if ends.idle else 0
     kept = math.ceil(kept_idle(workers, path))
