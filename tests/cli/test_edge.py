@@ -90,7 +90,7 @@ def test_two_thousand_are_held_through_the_edge(program: str, tmp_path: Path) ->
 @pytest.mark.slow
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_up_serves_behind_the_edge_and_stops_cleanly(program: str) -> None:
-    """What is up is proved through the edge; TERM lets everything finish, and it ends with 0."""
+    """What is up is proved through the edge, says what it runs with, and ends on TERM with 0."""
     port = free_port()
     asked = ("--port", str(port), "--mean-time", "4s", "-n", "3k", "--edge", program)
     with started("up", "wait:app", "--app-dir", WAIT, *asked) as process:
@@ -99,6 +99,8 @@ def test_up_serves_behind_the_edge_and_stops_cleanly(program: str) -> None:
             lines: list[str] = []
             err = process.stderr
             wait_until(lambda: lines.append(err.readline()) or "serving on" in lines[-1])
+            process.send_signal(signal.SIGUSR1)
+            wait_until(lambda: lines.append(err.readline()) or "somaxconn" in lines[-1])
             url = f"http://127.0.0.1:{port}/{{id}}"
             done = holdfast("prove", url, "-n", "2k", "--hold", "3s", "--mean-time", "4s", "--json")
         finally:
@@ -108,4 +110,7 @@ def test_up_serves_behind_the_edge_and_stops_cleanly(program: str) -> None:
     assert (result["verdict"], done.returncode) == ("held", 0), result["reasons"]
     assert result["witnesses"]["app"] >= 2_000
     assert "edge 0 ready\n" in lines
+    assert not [line for line in lines if line.startswith("warning")]
+    setting = {"nginx": "worker_rlimit_nofile", "haproxy": "maxsock"}[program]
+    assert [line for line in lines if line.startswith(f"{setting} ")]
     assert process.returncode == 0

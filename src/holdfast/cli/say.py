@@ -24,8 +24,8 @@ from rich.text import Text
 
 from holdfast.model.errors import HoldfastError
 from holdfast.model.units import format_seconds
-from holdfast.model.values import Value
 from holdfast.stack.config import EdgeEvent, Effective, Event, Serving
+from holdfast.stack.differences import differences
 
 Happened = Event | EdgeEvent | Effective | Serving
 
@@ -253,7 +253,7 @@ def event_text(event: Happened) -> str:
         case Serving():
             return f"serving on http://{event.address}:{event.port} (backlog {event.backlog:,})"
         case Effective():
-            return "\n".join(_difference(value) for value in event.values if value.configured)
+            return _effective(event)
         case EdgeEvent():
             parts = [f"edge {event.index} {event.kind.removeprefix('edge_').replace('_', ' ')}"]
         case Event():
@@ -268,8 +268,11 @@ def event_text(event: Happened) -> str:
     return f"{text}\n{textwrap.indent(event.text, '  | ')}" if event.text else text
 
 
-def _difference(value: Value) -> str:
-    """What a running program has beside what it was to have."""
-    wanted = value.configured
-    assert wanted is not None
-    return f"{value.setting} is {value.value} ({value.why}), {wanted.value} was asked for"
+def _effective(event: Effective) -> str:
+    """What a stack runs with that is not as planned; where it was asked for, all that was read."""
+    lines = []
+    if event.is_asked:
+        lines = [f"{value.setting} {value.value} ({value.why})" for value in event.values]
+    for found in differences(event.values):
+        lines += [f"warning: {found.fault}", f"  at {found.place}", f"hint: {found.hint}"]
+    return "\n".join(lines)

@@ -34,7 +34,7 @@ def up(app: str, as_json: bool, explain: bool, **given: object) -> int:
     nginx or HAProxy before one socket a worker, all owned by this process: what crashes is
     replaced, and connections that wait are not lost. Without either installed, or with
     `--edge none`, clients reach the workers themselves. Stops on Ctrl-C or TERM once requests
-    have finished.
+    have finished; on USR1 it says what it really runs with: descriptors, backlogs, somaxconn.
 
     \b
     holdfast up shop:app --app-dir examples/shop --in-flight 50k

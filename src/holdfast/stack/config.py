@@ -96,9 +96,13 @@ class EdgeEvent(msgspec.Struct, frozen=True, tag="edge", omit_defaults=True):
 
 
 class Effective(msgspec.Struct, frozen=True, tag="effective"):
-    """What the stack really runs with: observed values, each with what was `configured`."""
+    """What the stack really runs with: observed values, each with what was `configured`.
+
+    `is_asked`: somebody wants to see all of them, not only those that differ.
+    """
 
     values: tuple[Value, ...]
+    is_asked: bool = False
 
 
 class Replace(msgspec.Struct, frozen=True, tag="replace"):

@@ -40,19 +40,19 @@ class Loop:
                 self._ready[key.fd]()
 
     @contextlib.contextmanager
-    def signals(self, arrived: Callable[[], None]) -> Iterator[None]:
-        """SIGINT and SIGTERM wake the loop; `arrived` is called for each."""
+    def signals(self, arrived: Callable[[], None], asked: Callable[[], None]) -> Iterator[None]:
+        """SIGINT and SIGTERM wake the loop, and `arrived` is called for each; SIGUSR1: `asked`."""
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         theirs.setblocking(False)
-        handled = (signal.SIGINT, signal.SIGTERM)
+        handled = {signal.SIGINT: arrived, signal.SIGTERM: arrived, signal.SIGUSR1: asked}
         before = {number: signal.signal(number, lambda *_: None) for number in handled}
         wakeup = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
 
         def take() -> None:
             for number in ours.recv(64):
                 if number in handled:
-                    arrived()
+                    handled[signal.Signals(number)]()
 
         self.watch(ours.fileno(), take)
         try:

@@ -71,7 +71,7 @@ class Supervisor:
         config = self._config
         with contextlib.ExitStack() as undo:
             undo.callback(self._loop.close)
-            undo.enter_context(self._loop.signals(self._told_to_stop))
+            undo.enter_context(self._loop.signals(self._told_to_stop, self._asked))
             self._listen(undo)
             private = self._run_dir.path if self._run_dir.is_private else ""
             self._brood = undo.enter_context(Brood(remove=private))
@@ -146,7 +146,7 @@ class Supervisor:
         if self._served:
             return
         self._served = True
-        self._look()
+        self._look(is_asked=False)
         address, port = ("", 0) if self._port is None else (self._port.address, self._port.port)
         run_dir, backlog = self._run_dir, self._listening.backlog
         self._report(Serving(address, port, run_dir.gauge, run_dir.path, backlog))
@@ -177,11 +177,15 @@ class Supervisor:
                 case Replace(slot=slot) if self._stop_s is None:
                     self._workers.replace(slot)
                 case Look():
-                    self._look()
+                    self._asked()
 
-    def _look(self) -> None:
+    def _asked(self) -> None:
+        if self._served:
+            self._look(is_asked=True)
+
+    def _look(self, *, is_asked: bool) -> None:
         edge, configured = self._edge, self._config.edge
         values = read_workers(self._config, self._workers.pids(), self._listening.rooms())
         if edge is not None and configured is not None:
             values += read_edge(edge, configured.hop)
-        self._report_edge(Effective((*values, read_somaxconn())))
+        self._report_edge(Effective((*values, read_somaxconn()), is_asked))

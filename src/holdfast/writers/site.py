@@ -20,8 +20,9 @@ class Site(msgspec.Struct, frozen=True):
     """What an edge's files name besides its values.
 
     `listen` has the address of each listening socket as the program writes it, `slots` and `spare`
-    the paths of the workers' sockets (spare ones are asked when no other answers), `folder` where
-    the edge may write. Relative paths mean the folder that it is started in.
+    the paths of the workers' sockets, `folder` where the edge may write. Spare ones are asked when
+    no other answers; by HAProxy, when all others are in maintenance, since it checks none.
+    Relative paths mean the folder that it is started in.
     """
 
     listen: tuple[str, ...]
