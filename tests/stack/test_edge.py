@@ -48,6 +48,16 @@ def test_requests_reach_every_worker(program: Program) -> None:
         assert answered(clients) == BUSY
 
 
+def test_the_edges_processes_are_known(program: Program) -> None:
+    """Every process of the edge is told by its id, nginx's master and each of its workers."""
+    fields = behind(program)
+    with running(**fields) as stack:
+        expected = fields["edge"].hop.processes + (program == "nginx")
+        wait_until(lambda: len(set(stack.edge_pids())) == expected)
+        names = {Path(f"/proc/{pid}/comm").read_text().strip() for pid in stack.edge_pids()}
+        assert names == {program}
+
+
 def test_workers_are_replaced_under_load_and_nothing_is_lost(program: Program) -> None:
     """While 2,000 are in flight each worker is replaced once: no request fails."""
     fields = {"app": "wait:app", "app_dir": WAIT, "env": {"WAIT_MEAN_S": "1"}, **behind(program)}
