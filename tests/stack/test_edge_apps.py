@@ -104,11 +104,11 @@ def test_a_post_without_an_answer_is_a_502(program: Program, tmp_path: Path) -> 
 
 
 def test_a_get_without_an_answer_is_asked_twice_at_most(program: Program, tmp_path: Path) -> None:
-    """nginx asks one other slot, since a GET does nothing twice; HAProxy asks nobody."""
+    """nginx asks one other slot where it has the answer's end within 1 ms; HAProxy asks nobody."""
     with faulty(program, tmp_path, slots=4) as it:
         assert ask(it.stack.port, "GET", "/close")[0] == 502
         wait_for_in_flight(it.stack, 0)
-        assert it.asked("/close") == {"nginx": 2, "haproxy": 1}[program]
+        assert it.asked("/close") in {"nginx": (1, 2), "haproxy": (1,)}[program]
         assert it.answers_others()
 
 
@@ -116,13 +116,14 @@ def test_a_get_without_an_answer_is_asked_twice_at_most(program: Program, tmp_pa
 def test_a_request_that_kills_its_worker_does_not_kill_all(
     program: Program, method: str, tmp_path: Path
 ) -> None:
-    """Of four workers a GET through nginx ends two, any other request one; they are replaced."""
-    killed = 2 if (program, method) == ("nginx", "GET") else 1
+    """Of four workers a GET through nginx ends two at most, any other one; they are replaced."""
+    most = 2 if (program, method) == ("nginx", "GET") else 1
     with faulty(program, tmp_path, slots=4) as it:
         log = Log(it.stack)
         assert ask(it.stack.port, method, "/die")[0] == 502
+        killed = it.asked("/die")
         log.wait_for("ready", 4 + killed)
-        assert len(log.of("died")) == it.asked("/die") == killed
+        assert len(log.of("died")) == killed <= most
         assert it.answers_others()
 
 

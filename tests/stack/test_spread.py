@@ -47,8 +47,6 @@ def fullest(stack: StackProcess, fleet: Fleet, answers: int) -> float:
     ("program", "nofile", "processes"),
     [
         edge("nginx", 20_000, 2),
-        edge("nginx", 1_500, 4),
-        edge("haproxy", 20_000, 1),
         edge("haproxy", 1_500, 4),
     ],
 )
