@@ -75,7 +75,18 @@ def test_an_edge_that_is_not_installed_is_bad_input(name: str) -> None:
 def test_two_thousand_are_held_through_the_edge(program: str, tmp_path: Path) -> None:
     """`demo --edge`: held, 0 failed, by every witness, with what the edge itself used."""
     out = tmp_path / "result.json"
-    asked = ("--app", "wait:app", "-n", "2k", "--mean-time", "4s", "--edge", program)
+    asked = (
+        "--app",
+        "wait:app",
+        "-n",
+        "2k",
+        "--mean-time",
+        "4s",
+        "--hold",
+        "4s",
+        "--edge",
+        program,
+    )
     done = holdfast("demo", *asked, "--out", str(out), "--json")
     result = json.loads(out.read_text())
     assert (done.returncode, result["verdict"]) == (0, "held"), result["reasons"]

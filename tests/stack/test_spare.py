@@ -1,4 +1,4 @@
-"""Slots that are not there, and spare ones, before a real nginx.
+"""Spare slots before a real nginx.
 
 HAProxy takes a server without checks for one that is there, and gives it its share.
 """
@@ -22,11 +22,10 @@ from holdfast.writers import nginx
 from holdfast.writers.site import Site
 from tests.edges import INSTALLED, PROGRAMS, demand, host
 from tests.helpers import free_port, wait_until
-from tests.stack.driving import BUSY, answered, crowd, running, wait_for_in_flight
+from tests.stack.driving import answered, crowd, running
 
 pytestmark = [pytest.mark.slow, pytest.mark.parametrize("program", PROGRAMS[:1])]
 
-ABSENT = 2
 FEW = 200
 
 
@@ -58,19 +57,6 @@ def begun(stack: StackProcess) -> list[int]:
 
 def paths(stack: StackProcess, slots: int) -> list[Path]:
     return [Path(stack.serving.run_dir, slot_path(slot)) for slot in range(slots)]
-
-
-def test_absent_slots_cost_no_client_an_error(program: Program, tmp_path: Path) -> None:
-    """Of 2,000 clients before two slots and two that nobody has, none fails or is spared."""
-    with running(listen="slots") as stack, running(listen="slots", slots=1) as other:
-        slots = paths(stack, 2 + ABSENT)
-        with (
-            edge(program, tmp_path, slots, tuple(paths(other, 1))) as port,
-            crowd(port, BUSY) as clients,
-        ):
-            wait_for_in_flight(stack, BUSY)
-            assert answered(clients) == BUSY
-            assert begun(other) == [0]
 
 
 def test_a_spare_slot_takes_over_when_no_other_answers(program: Program, tmp_path: Path) -> None:

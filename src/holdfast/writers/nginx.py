@@ -90,6 +90,7 @@ def _server(hop: Hop, site: Site) -> list[str]:
     backlog = value_of(hop, "backlog")
     inner = "        "
     share = value_of(hop, "reuseport")
+    tries = len(site.slots) + 1 if site.spare else 2
     reuse = "reuseport " if share.value else ""
     idle, every, probes = alive(hop)
     asked = f"so_keepalive={plain(idle)}s:{plain(every)}s:{plain(probes)}"
@@ -114,9 +115,9 @@ def _server(hop: Hop, site: Site) -> list[str]:
         "            # overwritten, not added to: what a client claims of itself goes no further",
         "            proxy_set_header X-Forwarded-For $remote_addr;",
         "            proxy_set_header X-Forwarded-Proto $scheme;",
-        "            # what fails as it connects is given to one other worker; what a worker has held",
-        "            # for longer than 1 ms is not, or one that dies would have all of it given to them",
-        "            proxy_next_upstream_tries 2;",
+        "            # what fails as it connects goes to one other worker; what one has held for",
+        "            # over 1 ms does not: one that dies would have all of it given to the others",
+        f"            proxy_next_upstream_tries {tries};",
         "            proxy_next_upstream_timeout 1ms;",
         *(line for name in settings for line in _set(hop, name, " " * 12)),
         "        }",
