@@ -141,8 +141,8 @@ def measure(app: str, profile: Path, held: int, mean_time_s: float) -> dict[str,
     wait_for_quiet()
     before, at_start, slabs = used_bytes(), sum(anonymous_bytes().values()), slab_bytes()
     folder = str(REPOSITORY / "examples" / app)
-    words = ("prove", APPS[app], "--app-dir", folder, "-n", str(held), "--json")
-    argv = holdfast(*words, "--idle", str(held // IDLE_SHARE), "--profile", str(profile))
+    words = ("prove", APPS[app], "--app-dir", folder, "-n", str(held), "--edge", "none")
+    argv = holdfast(*words, "--json", "--idle", str(held // IDLE_SHARE), "--profile", str(profile))
     argv += ["--mean-time", f"{mean_time_s}s", "--hold", f"{max(HOLD_LEAST_S, mean_time_s)}s"]
     looks = []
     with TemporaryFile() as answer, subprocess.Popen(argv, stdout=answer) as process:
