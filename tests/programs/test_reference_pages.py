@@ -1,4 +1,4 @@
-"""The reference pages of the edges: a row for each setting, and no row is stale."""
+"""The reference pages of programs: a row for each setting, and no row is stale."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.programs import haproxy_rows, nginx_rows
+from holdfast.programs import granian, gunicorn, haproxy_rows, hypercorn, nginx_rows, uvicorn
 from holdfast.programs.rows import Setting
 
 PAGES = Path(__file__).parents[2] / "docs/reference"
@@ -29,7 +29,17 @@ def _counts(row: Setting) -> bool:
     return isinstance(row.default, int) and not isinstance(row.default, bool)
 
 
-@pytest.mark.parametrize(("page", "rows"), [("nginx", nginx_rows), ("haproxy", haproxy_rows)])
+@pytest.mark.parametrize(
+    ("page", "rows"),
+    [
+        ("nginx", nginx_rows),
+        ("haproxy", haproxy_rows),
+        ("gunicorn", gunicorn),
+        ("uvicorn", uvicorn),
+        ("hypercorn", hypercorn),
+        ("granian", granian),
+    ],
+)
 def test_every_setting_has_its_row_in_order(page: str, rows: object) -> None:
     """The page's table is what the rows say: nothing missing, nothing stale."""
     text = (PAGES / f"{page}.md").read_text()

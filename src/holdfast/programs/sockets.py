@@ -11,12 +11,20 @@ import msgspec
 
 from holdfast.model.limit import Act, Full, Limit, Scope
 from holdfast.model.path import Demand, Hop, Host, Link, Path, Protocol, Spread
-from holdfast.model.values import Value
+from holdfast.model.values import Source, Value
 from holdfast.programs.rows import counted
 
 EDGES = frozenset({"nginx", "haproxy"})
 SYN_RETRY_S = 1.0
 """The kernel sends a SYN that found a full queue again after a second (TCP_TIMEOUT_INIT)."""
+FORKING = {
+    "gunicorn": ("", ""),
+    "hypercorn": ("", ""),
+    "uvicorn": ("workers", "workers"),
+    "granian": ("", "uds"),
+}
+"""Servers that start processes of their own: which setting, if any, has them share one address,
+and which one a socket. Under Holdfast each process of uvicorn has an address for itself."""
 
 
 def dialled(hop: Hop, demand: Demand) -> float:
@@ -59,6 +67,26 @@ def queue_room(host: Host, backlog: Value) -> float:
     return min(known, default=math.inf) + 1
 
 
+def one_socket(hop: Hop) -> bool:
+    """Whether the hop's processes accept from one socket, not from one each at one address."""
+    apart = hop.get("reuse_port")
+    return _forks(hop, 1) and not (apart is not None and apart.value)
+
+
+def forks(hop: Hop) -> bool:
+    """Whether the hop's processes are dialled at one address, being a server's own."""
+    return _forks(hop, 0)
+
+
+def _forks(hop: Hop, which: int) -> bool:
+    """A number of workers that was derived is of ours, who have a socket each."""
+    if hop.program not in FORKING:
+        return False
+    named = hop.get(FORKING[hop.program][which])
+    told = named is not None and named.source is not Source.DERIVED
+    return told or not FORKING[hop.program][which]
+
+
 def accept_queue(
     hop: Hop, path: Path, demand: Demand, backlog: Value, full: Full, *, sockets: int | None = None
 ) -> Limit | None:
@@ -71,7 +99,7 @@ def accept_queue(
     cut = path.host(hop.host).get("somaxconn")
     room = queue_room(path.host(hop.host), backlog)
     taken, _, spread = arriving(hop, path, demand)
-    count = sockets or hop.processes
+    count = sockets or (1 if one_socket(hop) else hop.processes)
     return counted(
         hop.name,
         "accept queue",

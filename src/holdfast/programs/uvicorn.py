@@ -1,36 +1,35 @@
-"""uvicorn under our shim: its settings, and what one worker process holds. No I/O.
+"""uvicorn: its settings, and what one worker process holds. No I/O.
 
 Run with uvloop and httptools. `limit_concurrency` is never written by us: it counts idle clients
-and answers one fewer than its number.
+and answers one fewer than its number. Where `workers` is said they share one listening socket;
+under our shim each process has its own.
 """
 
 from __future__ import annotations
 
-from holdfast.model.limit import Act, Full, Limit, Scope
-from holdfast.model.path import Demand, Hop, Path, Spread
+import msgspec
+
+from holdfast.model.limit import Act, Full, Limit
+from holdfast.model.path import Demand, Hop, Path
 from holdfast.model.values import Value
-from holdfast.programs.rows import Setting, counted, effective, number
-from holdfast.programs.sockets import arriving, dialled, kept_idle, uneven
-
-EVENT_LOOP_SHARE = 0.7
-"""The part of a core that one event loop is planned to use (design: rate x CPU <= cores x 0.7)."""
-
-BACKLOG = Setting(
-    "backlog",
-    "connections",
-    2048,
-    "0.1",
-    "kernel, cut to somaxconn",
-    "Connections that wait in the accept queue of one listening socket.",
+from holdfast.programs.rows import Setting, effective
+from holdfast.programs.servers import (
+    BACKLOG,
+    CLOSED,
+    NOFILE,
+    PAUSES,
+    WORKERS,
+    descriptors,
+    event_loop,
+    of_each,
+    taken,
 )
-NOFILE = Setting(
-    "nofile",
-    "descriptors",
-    None,
-    "",
-    "kernel (RLIMIT_NOFILE)",
-    "Open descriptors of one process. Past it uvloop accepts a connection and closes it.",
-)
+
+RUN = "0.54.0"
+"""The version whose limits were run for real."""
+OWN, OWN_ASYNCIO = 20, 13
+"""Descriptors of an idle worker process of 0.54.0 with uvloop and with asyncio, counted."""
+
 KEEP_ALIVE_S = Setting(
     "keep_alive_s",
     "seconds",
@@ -55,81 +54,69 @@ LIMIT_CONCURRENCY = Setting(
     "uvicorn",
     "Connections, idle ones included, or tasks above which a request is answered 503.",
 )
-ROWS = (BACKLOG, NOFILE, KEEP_ALIVE_S, GRACE_S, LIMIT_CONCURRENCY)
+LOOP = Setting(
+    "loop",
+    "name",
+    "auto",
+    "0.1",
+    "uvicorn",
+    "`auto` is uvloop where it is installed; asyncio without a descriptor lets clients wait.",
+)
+MAX_REQUESTS = Setting(
+    "max_requests",
+    "requests",
+    None,
+    "0.4",
+    "uvicorn",
+    "After so many a process ends itself.",
+)
+HEALTHCHECK_S = Setting(
+    "healthcheck_s",
+    "seconds",
+    5,
+    "0.37",
+    "uvicorn",
+    "A worker process that does not answer its supervisor for so long is killed.",
+)
+SHARED = msgspec.structs.replace(
+    WORKERS, enforced_by="uvicorn", doc=WORKERS.doc + " Under Holdfast each has its own."
+)
+ROWS = (
+    SHARED,
+    BACKLOG,
+    NOFILE,
+    LIMIT_CONCURRENCY,
+    LOOP,
+    KEEP_ALIVE_S,
+    GRACE_S,
+    MAX_REQUESTS,
+    HEALTHCHECK_S,
+)
 
 
 def limits(hop: Hop, path: Path, demand: Demand) -> tuple[Limit, ...]:
     """Descriptors and event loop of each process, and `limit_concurrency` where it is set."""
-    found = [_descriptors(hop, path, demand), _event_loop(hop)]
+    waits = effective(hop, LOOP).value == "asyncio"
+    idle = OWN_ASYNCIO if waits else OWN
+    own = idle if hop.get(WORKERS.name) is not None else 0.0
+    full = PAUSES if waits else CLOSED
+    found = [descriptors(hop, path, demand, own=own, full=full), event_loop(hop)]
     cap = effective(hop, LIMIT_CONCURRENCY)
     if cap.value is not None:
         found.append(_concurrency(hop, path, demand, cap))
     return tuple(limit for limit in found if limit is not None)
 
 
-def _descriptors(hop: Hop, path: Path, demand: Demand) -> Limit:
-    nofile = effective(hop, NOFILE)
-    own, kept, more = number(hop, "own_descriptors"), kept_idle(hop, path), uneven(hop, path)
-    arrived, idle, spread = arriving(hop, path, demand)
-    taken = arrived + dialled(hop, demand)
-    return counted(
-        hop.name,
-        "descriptors",
-        capacity=float("inf") if nofile.value is None else nofile.number,
-        own=own + kept + more * taken,
-        per_request=taken,
-        per_idle=idle,
-        scope=Scope.PROCESS,
-        scopes=hop.processes,
-        spread=spread,
-        full=Full(Act.CLOSES, told="accepted, then closed (EMFILE)"),
-        enforcer=NOFILE.enforced_by,
-        inputs=tuple(v for v in (nofile, hop.get("own_descriptors")) if v is not None),
-        formula=f"{taken:g} a request, "
-        + (f"{kept:,.0f} idle ones of the edge" if kept else "1 an idle client")
-        + (f", {more:g} requests above an even share" if more else "")
-        + f", {own:g} of its own",
-    )
-
-
-def _event_loop(hop: Hop) -> Limit | None:
-    cpu = hop.get("request_cpu_s")
-    if cpu is None or cpu.value is None:
-        return None
-    return Limit(
-        hop=hop.name,
-        resource="event loop",
-        scope=Scope.PROCESS,
-        scopes=hop.processes,
-        bounds="rate",
-        capacity=1.0,
-        own=0.0,
-        per_request=cpu.number,
-        per_idle=0.0,
-        yields=False,
-        onset=EVENT_LOOP_SHARE,
-        spread=Spread.HASH,
-        full=Full(Act.SLOWS, told="answers take longer"),
-        enforcer="kernel (scheduler)",
-        inputs=(cpu,),
-        formula=f"rate / {hop.processes} x {cpu.number * 1e6:.0f} us <= {EVENT_LOOP_SHARE} core",
-    )
-
-
 def _concurrency(hop: Hop, path: Path, demand: Demand, cap: Value) -> Limit:
-    _, idle, spread = arriving(hop, path, demand)
-    return counted(
-        hop.name,
+    _, idle, spread = taken(hop, path, demand, stops=False)
+    return of_each(
+        hop,
         "limit_concurrency",
-        capacity=cap.number,
+        cap.number,
+        (cap,),
+        "one fewer than its number; idle clients count",
         own=1.0,
-        per_request=1.0,
         per_idle=idle,
-        scope=Scope.PROCESS,
-        scopes=hop.processes,
         spread=spread,
         full=Full(Act.REFUSES, told="503"),
-        enforcer=LIMIT_CONCURRENCY.enforced_by,
-        inputs=(cap,),
-        formula="one fewer than its number; idle clients count",
     )

@@ -6,7 +6,7 @@ import math
 
 from holdfast.model.path import Demand, Hop, Host, Link, Path, Protocol, Spread
 from holdfast.model.values import Value, assumed, derived, observed
-from holdfast.programs import kernel, uvicorn
+from holdfast.programs import kernel, servers
 from holdfast.programs.sockets import kept_idle, uneven
 from holdfast.sizing.counting import MOST_PROCESSES, number, on_one, smallest
 from holdfast.sizing.edge import size_edge
@@ -23,7 +23,7 @@ def size_workers(demand: Demand, host: Host, layout: Layout) -> tuple[Hop, ...]:
 
     def holds(count: int) -> bool:
         nofile, backlog = _values(count, demand, host, layout)[:2]
-        busy = cores / count <= uvicorn.EVENT_LOOP_SHARE
+        busy = cores / count <= servers.EVENT_LOOP_SHARE
         return busy and nofile.number <= files and backlog.number <= queue
 
     count = smallest(holds, MOST_PROCESSES)
@@ -32,7 +32,7 @@ def size_workers(demand: Demand, host: Host, layout: Layout) -> tuple[Hop, ...]:
         values[0] = observed("nofile", int(files), f"hard limit; {values[0].number:,.0f} needed")
     why = (
         f"fewest whose {values[0].number:,.0f} descriptors each are allowed, and whose event "
-        f"loops carry {cores:.2f} cores of work at {uvicorn.EVENT_LOOP_SHARE} each"
+        f"loops carry {cores:.2f} cores of work at {servers.EVENT_LOOP_SHARE} each"
     )
     told = (*values, derived("workers", count, why), *layout.worker.values())
     return (*_edge(count, demand, host, layout), _bare(count, host, layout, told))

@@ -1,0 +1,302 @@
+"""Law 3 in small: servers of apps hold what their rows say, and the next request meets the act.
+
+Each is started for real with small caps, behind nothing, and its app counts what is in flight.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path as File
+
+import pytest
+
+from holdfast.model.holding import holds
+from holdfast.model.limit import Act, Limit
+from holdfast.model.path import Count, Demand, Hop, Host, Kind, Path
+from holdfast.model.values import Scalar, assumed
+from holdfast.programs.catalog import completed, path_walls
+from holdfast.proof.kernel import PortWitness
+from tests.helpers import free_port, wait_until
+from tests.law3.crowd import CLOSED, Crowd
+
+EXCESS = 8
+APP = 2
+"""Descriptors that the app keeps open in each worker."""
+PLAIN = Demand(100, (Kind("plain", 1.0, 8.0),))
+BIN = File(sys.executable).parent
+
+
+def served(program: str, processes: int, **settings: Scalar) -> Path:
+    """A path of one server with the settings that a case was told."""
+    values = tuple(assumed(name, value, "the case says so") for name, value in settings.items())
+    hop = completed(Hop("app", program, "", "here", processes, values))
+    return Path((Host("here", Count(), 2, 2**34),), (hop,))
+
+
+def narrowest(path: Path) -> Limit:
+    """The limit that is met first."""
+    return path_walls(path, PLAIN)[0][0]
+
+
+class Serving:
+    """A server that runs, and where the requests of a crowd are."""
+
+    def __init__(self, argv: list[str], nofile: int, own: ExitStack) -> None:
+        self.folder = File(tempfile.mkdtemp(prefix="held-"))
+        own.callback(shutil.rmtree, self.folder)
+        self.port = free_port()
+        said = [word.replace("PORT", str(self.port)) for word in argv]
+        limit = ["prlimit", f"--nofile={nofile}"] if nofile else []
+        log = (self.folder / "log").open("w")
+        own.callback(log.close)
+        self.process = subprocess.Popen(
+            [*limit, str(BIN / said[0]), *said[1:]],
+            cwd=File(__file__).parent,
+            env={**os.environ, "HELD": str(self.folder), "PYTHONPATH": str(File(__file__).parent)},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        own.callback(self._stop)
+        self.crowd = own.enter_context(Crowd(("127.0.0.1", self.port)))
+
+    def _stop(self) -> None:
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def noted(self, name: str) -> Counter[str]:
+        """How often each process has noted a name."""
+        file = self.folder / name
+        return Counter(file.read_text().split()) if file.exists() else Counter()
+
+    def workers(self) -> int:
+        """Processes that have loaded the app: its file is open in them."""
+        return sum(self._has_loaded(pid) for pid in self._family(self.process.pid))
+
+    def _family(self, pid: int) -> Iterator[int]:
+        children: list[str] = []
+        with suppress(OSError):
+            children = File(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        for child in map(int, children):
+            yield child
+            yield from self._family(child)
+
+    def _has_loaded(self, pid: int) -> bool:
+        links = set()
+        with suppress(OSError):  # what is closed meanwhile is not the app's
+            for link in File(f"/proc/{pid}/fd").iterdir():
+                with suppress(OSError):
+                    links.add(os.readlink(link))
+        return str(self.folder / "started") in links
+
+    def in_queue(self) -> int:
+        """Connections that no process has accepted."""
+        return PortWitness(self.port).queue().queued
+
+    def in_flight(self) -> int:
+        """Requests that the app holds."""
+        return self.noted("started").total() - self.noted("finished").total()
+
+    def wait(self, condition: Callable[[], object], what: str) -> None:
+        """Serve the clients until the condition holds."""
+
+        def once() -> object:
+            self.crowd.step()
+            return condition()
+
+        try:
+            wait_until(once, what=what)
+        except AssertionError as late:
+            state = f"{self.noted('started')} {dict(self.crowd.fates)} {self.in_queue()} queued"
+            raise AssertionError(f"{late}: {state} {(self.folder / 'log').read_text()}") from late
+
+    def let_go(self) -> None:
+        """Open the gate: every request is answered."""
+        (self.folder / "gate").touch()
+
+
+@contextmanager
+def serving(argv: list[str], workers: int, *, nofile: int = 0) -> Iterator[Serving]:
+    """Start a server, wait for its workers, and stop it afterwards."""
+    with ExitStack() as own:
+        run = Serving(argv, nofile, own)
+        try:
+            wait_until(lambda: run.workers() >= workers and _listens(run.port), what="it serves")
+        except (AssertionError, OSError) as late:
+            raise AssertionError(f"{late}: {(run.folder / 'log').read_text()}") from late
+        yield run
+
+
+def _listens(port: int) -> bool:
+    return PortWitness(port).queue().sockets > 0
+
+
+GUNICORN = ["gunicorn", "--no-control-socket", "-b", "127.0.0.1:PORT", "-w", "2"]
+CAPPED = {
+    "sync": (served("gunicorn", 2), [*GUNICORN, "held_app:wsgi"]),
+    "gthread": (
+        served("gunicorn", 2, threads=3, worker_connections=20),
+        [*GUNICORN, "--threads", "3", "--worker-connections", "20", "held_app:wsgi"],
+    ),
+    "gevent": (
+        served("gunicorn", 2, worker_class="gevent", worker_connections=4),
+        [*GUNICORN, "-k", "gevent", "--worker-connections", "4", "held_app:wsgi"],
+    ),
+    "granian": (
+        served("granian", 1, interface="asgi", backpressure=4),
+        [
+            "granian",
+            "--port",
+            "PORT",
+            "--backpressure",
+            "4",
+            "--interface",
+            "asgi",
+            "held_app:asgi",
+        ],
+    ),
+    "granian-wsgi": (
+        served("granian", 1, interface="wsgi", backpressure=8),
+        [
+            "granian",
+            "--port",
+            "PORT",
+            "--backpressure",
+            "8",
+            "--interface",
+            "wsgi",
+            "held_app:wsgi",
+        ],
+    ),
+    "uvicorn": (
+        served("uvicorn", 2, workers=2, limit_concurrency=4),
+        [
+            "uvicorn",
+            "--port",
+            "PORT",
+            "--workers",
+            "2",
+            "--limit-concurrency",
+            "4",
+            "held_app:asgi",
+        ],
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CAPPED)
+def test_a_cap_is_where_its_row_says(name: str) -> None:
+    """`best` requests are in flight; those past it wait and are answered later, or get a 503."""
+    path, argv = CAPPED[name]
+    limit, processes = narrowest(path), path.hops[0].processes
+    best = holds(limit, PLAIN).best
+    with serving(argv, processes) as run:
+        run.crowd.ask(4 * best + EXCESS)
+        run.wait(lambda: run.in_flight() == best, f"{best} are in flight")
+        assert len(run.noted("started")) == processes
+        refused = 3 * best + EXCESS if limit.full.act is Act.REFUSES else 0
+        run.wait(lambda: run.crowd.fates["503"] == refused, f"{refused} are refused")
+        assert run.in_flight() == best
+        run.let_go()
+        run.wait(lambda: run.crowd.waiting == 0, "all are answered")
+        assert run.crowd.fates["200"] == 4 * best + EXCESS - refused
+
+
+UNCAPPED = {
+    "uvicorn": ["-k", "uvicorn_worker.UvicornWorker", "held_app:asgi"],
+    "asgi": ["-k", "asgi", "held_app:asgi"],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", UNCAPPED)
+def test_nobody_enforces_worker_connections_under_asgi(name: str) -> None:
+    """Forty requests are in flight in two workers of four connections, as the limit without an
+    enforcer says."""
+    path = served("gunicorn", 2, worker_class=UNCAPPED[name][1], worker_connections=4)
+    (ignored,) = (limit for limit, _ in path_walls(path, PLAIN) if not limit.enforcer)
+    assert ignored.inputs[0].setting == "worker_connections"
+    argv = [*GUNICORN, "--worker-connections", "4", *UNCAPPED[name]]
+    with serving(argv, 2) as run:
+        run.crowd.ask(40)
+        run.wait(lambda: run.in_flight() == 40, "all are in flight")
+        assert holds(ignored, PLAIN).best > 40
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["sync", "asgi"])
+def test_the_backlog_is_what_completing_says(name: str) -> None:
+    """Asked for 300 a sync worker listens with 300, and an asgi worker with 100."""
+    hop = served("gunicorn", 1, worker_class=name, backlog=300).hops[0]
+    app = "held_app:asgi" if name == "asgi" else "held_app:wsgi"
+    argv = ["gunicorn", "--no-control-socket", "-b", "127.0.0.1:PORT", "--backlog", "300"]
+    with serving([*argv, "-k", name, app], 1) as run:
+        said = hop.get("backlog")
+        assert said is not None
+        run.wait(lambda: PortWitness(run.port).queue().backlog == said.number, f"{said.number:g}")
+
+
+NOFILE = 64
+WITHOUT = {
+    "gevent": (
+        served("gunicorn", 2, worker_class="gevent", nofile=NOFILE - APP),
+        [*GUNICORN, "-k", "gevent", "held_app:wsgi"],
+    ),
+    "uvicorn worker": (
+        served("gunicorn", 2, worker_class="uvicorn_worker.UvicornWorker", nofile=NOFILE - APP),
+        [*GUNICORN, "-k", "uvicorn_worker.UvicornWorker", "held_app:asgi"],
+    ),
+    "asgi": (
+        served("gunicorn", 2, worker_class="asgi", nofile=NOFILE - APP),
+        [*GUNICORN, "-k", "asgi", "held_app:asgi"],
+    ),
+    "uvicorn": (
+        served("uvicorn", 2, workers=2, nofile=NOFILE - APP),
+        ["uvicorn", "--port", "PORT", "--workers", "2", "held_app:asgi"],
+    ),
+    "uvicorn asyncio": (
+        served("uvicorn", 2, workers=2, loop="asyncio", nofile=NOFILE - APP),
+        [
+            *("uvicorn", "--port", "PORT", "--workers", "2", "--loop", "asyncio"),
+            "held_app:asgi",
+        ],
+    ),
+    "hypercorn": (
+        served("hypercorn", 2, nofile=NOFILE - APP),
+        ["hypercorn", "-b", "127.0.0.1:PORT", "-w", "2", "held_app:asgi"],
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WITHOUT)
+def test_without_descriptors_the_act_is_the_limits(name: str) -> None:
+    """Of 64 descriptors `sure` to `best` hold a request; who comes later waits, or is closed."""
+    path, argv = WITHOUT[name]
+    limit = narrowest(path)
+    assert limit.resource == "descriptors"
+    predicted = holds(limit, PLAIN)
+    asked = predicted.best + 40
+    with serving(argv, 2, nofile=NOFILE) as run:
+        run.crowd.ask(asked)
+        waits = limit.full.act is Act.QUEUES
+        run.wait(
+            lambda: (
+                (run.in_queue() if waits else run.crowd.failed) + run.in_flight() == asked
+                and (not waits or run.in_flight() == predicted.best)
+            ),
+            "all are in flight, or wait, or were closed",
+        )
+        assert predicted.sure <= run.in_flight() <= predicted.best
+        assert run.crowd.failed == run.crowd.fates[CLOSED]
+        assert bool(run.crowd.failed) is not waits
