@@ -14,7 +14,18 @@ from holdfast.testing.cases import Case, load, load_all, renew
 from holdfast.testing.readers import answer
 
 FOLDER = Path(__file__).parent
-NAMES = {"nginx": "nginx.conf", "haproxy": "haproxy.cfg"}
+NAMES = {
+    "nginx": "nginx.conf",
+    "haproxy": "haproxy.cfg",
+    "gunicorn": "gunicorn.conf.py",
+    "systemd": "app.service",
+    "sysctl": "sysctl.conf",
+    "limits": "limits.conf",
+    "compose": "compose.yaml",
+    "dockerfile": "Dockerfile",
+    "procfile": "Procfile",
+    "commands": "start.sh",
+}
 """What the only file of a case is called, where that is not the reader's name."""
 
 

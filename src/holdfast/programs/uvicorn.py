@@ -97,8 +97,7 @@ ROWS = (
 def limits(hop: Hop, path: Path, demand: Demand) -> tuple[Limit, ...]:
     """Descriptors and event loop of each process, and `limit_concurrency` where it is set."""
     waits = effective(hop, LOOP).value == "asyncio"
-    idle = OWN_ASYNCIO if waits else OWN
-    own = idle if hop.get(WORKERS.name) is not None else 0.0
+    own = OWN_ASYNCIO if waits else OWN
     full = PAUSES if waits else CLOSED
     found = [descriptors(hop, path, demand, own=own, full=full), event_loop(hop)]
     cap = effective(hop, LIMIT_CONCURRENCY)

@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
-from holdfast.readers import haproxy, nginx
+from holdfast.readers import (
+    commands,
+    compose,
+    dockerfile,
+    gunicorn,
+    haproxy,
+    limits,
+    nginx,
+    procfile,
+    sysctl,
+    systemd,
+)
 from holdfast.readers.contract import Reader
 from holdfast.readers.text import Text
 
-READERS: tuple[Reader, ...] = (nginx.READER, haproxy.READER)
+READERS: tuple[Reader, ...] = (
+    nginx.READER,
+    haproxy.READER,
+    gunicorn.READER,
+    systemd.READER,
+    sysctl.READER,
+    limits.READER,
+    compose.READER,
+    dockerfile.READER,
+    procfile.READER,
+    commands.READER,
+)
 
 
 def recognised(text: Text) -> Reader | None:
