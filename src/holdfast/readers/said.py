@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from holdfast.model.values import Place
 from holdfast.readers.text import Files, Text, Word, inside
 
+NEAR = 500
+"""So many characters before and after a value are shown of its line."""
+
 
 class Said:
     """A string, `at[i]` the offset of its character i in `text`; `span` is what wrote all of it.
@@ -76,10 +79,12 @@ class Said:
 
     @property
     def line(self) -> str:
-        """The whole line that it stands in, or begins in."""
-        start = self.text.said.rfind("\n", 0, self.span[0]) + 1
-        end = self.text.said.find("\n", self.span[0])
-        return self.text.said[start : end if end >= 0 else None].strip()
+        """The line that it stands in, or begins in; of a long one what is near."""
+        said, (start, _) = self.text.said, self.span
+        first, last = max(0, start - NEAR), min(len(said), start + NEAR)
+        first = max(first, said.rfind("\n", first, start) + 1)
+        end = said.find("\n", start, last)
+        return said[first : end if end >= 0 else last].strip()
 
 
 def looked_for(name: str, beside: str, files: Files) -> Text | None:
