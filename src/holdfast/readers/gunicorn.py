@@ -5,6 +5,7 @@ Later goes before earlier: WEB_CONCURRENCY, the file, the variable's options, th
 
 from __future__ import annotations
 
+import math
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
@@ -152,8 +153,8 @@ class _Server:
         if result.value is None:
             return  # None leaves it at its default
         plain = result.value
-        if isinstance(plain, float) and plain.is_integer():
-            plain = int(plain)
+        if isinstance(plain, float) and math.isfinite(plain):
+            plain = int(plain)  # as gunicorn cuts it
         said = Said(result.said.text, str(plain), None, result.said.span)
         option = Option((name,), lands, amount)
         self.settings.land(option, said)
