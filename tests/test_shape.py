@@ -31,6 +31,7 @@ ARROWS = {
     "programs": ("model",),
     "readers": ("model",),
     "sizing": ("model", "programs", "facts"),
+    "checks": ("model", "programs", "sizing"),
     "policy": ("model",),
     "writers": ("model",),
     "observe": ("model",),
@@ -42,13 +43,14 @@ ARROWS = {
     "testing": ("model", "wire", "readers"),
     "cli": (
         *("__init__", "model", "wire", "facts", "programs", "sizing", "readers"),
-        *("policy", "observe", "writers", "stack", "load", "proof"),
+        *("checks", "policy", "observe", "writers", "stack", "load", "proof"),
     ),
 }
 PURE = {
     "model",
     "programs",
     "sizing",
+    "checks",
     "policy",
     "readers",
     "writers",

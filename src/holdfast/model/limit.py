@@ -1,4 +1,4 @@
-"""What a limit, what it holds, and a finding are. The arithmetic is in `holding`."""
+"""What a limit is, and what it holds. The arithmetic is in `holding`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from typing import Literal
 
 import msgspec
 
+from holdfast.model.finding import Finding, Severity
 from holdfast.model.path import Spread
-from holdfast.model.values import Place, Value
+from holdfast.model.values import Value
+
+__all__ = ("Act", "Finding", "Full", "Holds", "Limit", "Scope", "Severity")
 
 
 class Act(Enum):
@@ -80,21 +83,3 @@ class Holds(msgspec.Struct, frozen=True, order=True):
     sure: int
     onset: int
     best: int
-
-
-class Severity(Enum):
-    """How bad a finding is."""
-
-    ERROR = "error"
-    WARNING = "warning"
-    NOTE = "note"
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """A law broken by a path."""
-
-    code: str
-    severity: Severity
-    places: tuple[Place, ...]
-    message: str
-    hint: str

@@ -1,0 +1,152 @@
+"""What to change so that a limit is no wall: which values, to what, in which spans. No I/O.
+
+Knows no program: it raises a limit's inputs in the path and looks at what the limit says then.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import TypeVar
+
+import msgspec
+
+from holdfast.checks import spelling
+from holdfast.model.finding import Change, Edit
+from holdfast.model.holding import holds
+from holdfast.model.limit import Limit
+from holdfast.model.path import Demand, Hop, Host, Path, Spread
+from holdfast.model.values import Place, Source, Value, derived
+from holdfast.programs.catalog import path_limits
+from holdfast.programs.ports import HIGHEST_PORT
+from holdfast.programs.tunables import LOWEST_OUTGOING
+from holdfast.sizing.counting import MOST_PROCESSES
+from holdfast.sizing.path import needed
+
+Owner = TypeVar("Owner", Hop, Host)
+PROCESSES = frozenset({"workers", "worker_processes"})
+"""Values that are how many processes a hop has."""
+PORTS = ("port_low", "port_high")
+
+
+def wanted_of(limit: Limit, demand: Demand) -> float:
+    """The capacity of one scope that makes the demand sure, whatever the spread."""
+    if limit.spread is Spread.RACE:  # at worst one process meets them all
+        limit = msgspec.structs.replace(limit, scopes=1, spread=Spread.ONLY)
+    return needed(limit, demand)
+
+
+def remedy(path: Path, limit: Limit, demand: Demand) -> tuple[Change, ...]:
+    """The changes that make `limit` hold the demand; empty where no value of a file does it."""
+    if limit.bounds == "rate":
+        return ()
+    share = wanted_of(limit, demand) / limit.capacity if limit.capacity > 0 else math.inf
+    inputs = [v for v in limit.inputs if _is_size(v)]
+    if {v.setting for v in inputs} >= set(PORTS):
+        return _ports(path, limit, demand, inputs)
+    for group in (*((one,) for one in _nearest(limit, inputs)), tuple(inputs)):
+        for factor in (share, share * 1.05, share * 2):
+            if not group or math.isinf(factor):
+                continue
+            values = [_raised(value, factor, limit, demand) for value in group]
+            if any(v.setting in PROCESSES and v.number > MOST_PROCESSES for v in values):
+                continue
+            changes = tuple(_change(path, limit, value) for value in values)
+            if _sure(applied(path, changes), limit, demand):
+                return changes
+    return ()
+
+
+def applied(path: Path, changes: Iterable[Change]) -> Path:
+    """The path with the changed values in the place of those of the same setting."""
+    for change in changes:
+        path = msgspec.structs.replace(
+            path,
+            hosts=tuple(
+                _with(host, change.value) if host.name == change.of else host for host in path.hosts
+            ),
+            hops=tuple(
+                _with(hop, change.value) if hop.name == change.of else hop for hop in path.hops
+            ),
+        )
+    return path
+
+
+def change_of(path: Path, of: str, value: Value) -> Change:
+    """The change that gives a hop or host (`of`) this value, with the spans that say it now."""
+    hop = next((hop for hop in path.hops if hop.name == of), None)
+    program = "" if hop is None else hop.program
+    owner = path.host(of) if hop is None else hop
+    line = spelling.line(program, value)
+    assert value.value is not None
+    text = spelling.amount(program, value.setting, value.value)
+    spans = [old.place for old in owner.values if old.setting == value.setting]
+    edits = tuple(Edit(place, text) for place in dict.fromkeys(spans) if place is not None)
+    if not edits and hop is not None:
+        found = spelling.insertion(hop, value.setting, line)
+        if found is not None and found[0].place is not None:
+            where = found[0].place
+            place = Place(where.file, where.line, where.end, where.end)
+            edits = (Edit(place, found[1]),)
+    return Change(of, value, line, edits)
+
+
+def _is_size(value: Value) -> bool:
+    number = value.value
+    return isinstance(number, int | float) and not isinstance(number, bool) and number > 0
+
+
+def _nearest(limit: Limit, inputs: list[Value]) -> list[Value]:
+    """The inputs, first those that are nearest to the capacity: they are what makes it."""
+    return sorted(inputs, key=lambda value: abs(value.number - limit.capacity))
+
+
+def _raised(value: Value, share: float, limit: Limit, demand: Demand) -> Value:
+    number = max(value.number, math.ceil(value.number * share))
+    if limit.resource == "accept queue":  # two inputs, of which the smaller decides
+        number = max(value.number, wanted_of(limit, demand))
+    why = f"{demand.in_flight:,} in flight: {limit.formula}"
+    return derived(value.setting, int(number), why)
+
+
+def _change(path: Path, limit: Limit, value: Value) -> Change:
+    hop = path.hop(limit.hop)
+    host = path.host(hop.host)
+    return change_of(path, host.name if host.get(value.setting) else hop.name, value)
+
+
+def _ports(path: Path, limit: Limit, demand: Demand, inputs: list[Value]) -> tuple[Change, ...]:
+    """The outgoing range as wide as it may be, or only as wide as it must."""
+    host = path.host(path.hop(limit.hop).host)
+    high = max(HIGHEST_PORT, int(max(v.number for v in inputs)))
+    low = max(LOWEST_OUTGOING, high - math.ceil(wanted_of(limit, demand)) + 1)
+    why = f"{demand.in_flight:,} in flight: {limit.formula}"
+    values = (derived("port_low", low, why), derived("port_high", high, why))
+    line = spelling.sysctl("port_low", f"{low} {high}")
+    changes = tuple(
+        msgspec.structs.replace(change_of(path, host.name, value), line=line) for value in values
+    )
+    return changes if _sure(applied(path, changes), limit, demand) else ()
+
+
+def _sure(path: Path, limit: Limit, demand: Demand) -> bool:
+    same = [
+        other
+        for other in path_limits(path, demand)
+        if (other.hop, other.resource) == (limit.hop, limit.resource)
+    ]
+    return all(holds(other, demand).sure >= demand.in_flight for other in same)
+
+
+def _with(owner: Owner, value: Value) -> Owner:
+    """The hop or host with every value of that setting as told, each where it stood."""
+
+    def told(place: Place | None) -> Value:
+        return Value(value.setting, value.value, Source.DERIVED, value.why, place)
+
+    values = tuple(told(v.place) if v.setting == value.setting else v for v in owner.values)
+    if owner.get(value.setting) is None:
+        values += (told(None),)
+    if isinstance(owner, Hop) and value.setting in PROCESSES:
+        return msgspec.structs.replace(owner, values=values, processes=int(value.number))
+    return msgspec.structs.replace(owner, values=values)

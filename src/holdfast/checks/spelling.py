@@ -1,0 +1,99 @@
+"""How a program writes a setting of ours: the line, and the text of its value. Knows no law."""
+
+from __future__ import annotations
+
+import math
+
+from holdfast.model.path import Hop
+from holdfast.model.tuning import Keeper
+from holdfast.model.values import Scalar, Value
+from holdfast.programs.tunables import TUNABLES
+
+SYSCTLS = {row.value: row.setting for row in TUNABLES if row.keeper is Keeper.SYSCTL}
+"""The kernel's names of what a host allows."""
+OWN = {
+    ("gunicorn", "keep_alive_s"): "keepalive",
+    ("gunicorn", "grace_s"): "graceful_timeout",
+    ("uvicorn", "keep_alive_s"): "timeout_keep_alive",
+    ("uvicorn", "grace_s"): "timeout_graceful_shutdown",
+}
+"""What one program calls a setting that several have."""
+NAMES = {
+    "frontend_maxconn": "maxconn",
+    "server_maxconn": "maxconn",
+    "server_pool_max_conn": "pool-max-conn",
+    "ulimit_n": "ulimit-n",
+    "upstream_keepalive_timeout_s": "keepalive_timeout",
+    "tune_h2_max_concurrent_streams": "tune.h2.max-concurrent-streams",
+    "tune_bufsize": "tune.bufsize",
+    "nofile_hard": "nofile",
+}
+"""Names that are not the setting's own, less its unit."""
+FLAGS = frozenset({"uvicorn", "hypercorn", "granian"})
+"""Programs that are told by words of a command line."""
+
+
+def amount(program: str, setting: str, value: Scalar) -> str:
+    """The value as the program reads it: 19500, 75s, on."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, str):
+        return value
+    text = f"{math.ceil(value)}" if value >= 1 else f"{value:g}"
+    timed = setting.endswith("_s") and program in {"nginx", "haproxy"}
+    return f"{text}s" if timed else text
+
+
+def name(program: str, setting: str) -> str:
+    """What the program, or the kernel, calls the setting."""
+    if program in {"", "kernel"} and setting in SYSCTLS:
+        return SYSCTLS[setting]
+    bare = OWN.get((program, setting)) or NAMES.get(setting, setting.removesuffix("_s"))
+    if program == "haproxy" and bare.startswith("timeout_"):
+        kind = bare.removeprefix("timeout_").replace("_", "-")
+        return f"timeout {kind}"
+    return f"--{bare.replace('_', '-')}" if program in FLAGS and bare != "nofile" else bare
+
+
+def sysctl(setting: str, text: str) -> str:
+    """The line of sysctl.conf that sets what a host allows."""
+    return f"{SYSCTLS[setting]} = {text}"
+
+
+def line(program: str, value: Value) -> str:
+    """The whole line, or words of a command line, that give the setting this value."""
+    assert value.value is not None
+    said, text = name(program, value.setting), amount(program, value.setting, value.value)
+    if said == "nofile":
+        return f"LimitNOFILE={text}"
+    if program in {"", "kernel"}:
+        return f"{said} = {text}"
+    if program == "nginx":
+        return f"{said} {text};"
+    if program == "gunicorn":
+        return f"{said} = {text}"
+    return f"{said} {text}"
+
+
+ANCHORS: dict[str, dict[str, tuple[tuple[str, ...], str]]] = {
+    "nginx": {
+        "worker_rlimit_nofile": (("worker_processes",), ";\n{line}"),
+        "proxy_http_version": (("proxy_pass",), ";\n        {line}"),
+    },
+    "haproxy": {"maxconn": (("nbthread", "ulimit_n"), "\n    {line}")},
+}
+"""Where a line that is not there yet goes: behind a value of the same block, and how."""
+
+
+def insertion(hop: Hop, setting: str, said: str) -> tuple[Value, str] | None:
+    """A written value behind which the line of `setting` may stand, and the text to put there."""
+    if hop.program == "gunicorn":
+        others = [v for v in hop.values if v.place is not None and v.place.file.endswith(".py")]
+        return (others[-1], f"\n{said}") if others else None
+    anchors, text = ANCHORS.get(hop.program, {}).get(setting, ((), ""))
+    for anchor in anchors:
+        found = hop.get(anchor)
+        if found is not None and found.place is not None:
+            ended = said.removesuffix(";") if text.startswith(";") else said
+            return found, text.format(line=ended)
+    return None

@@ -1,0 +1,55 @@
+"""HF302: gunicorn has the class of workers that it is told to start. Knows no file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from holdfast.checks.law import Law, Subject, finding
+from holdfast.model.finding import Finding, Severity
+from holdfast.model.values import Value
+from holdfast.programs import gunicorn
+
+CODE = "HF302"
+MEANT = {"asyncio": "uvicorn.workers.UvicornWorker", "async": "gevent", "uvloop": "asgi"}
+"""What those mean who write a name that never was one."""
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """One for each gunicorn whose class of workers is no name it knows, or is gone from it."""
+    for hop in subject.path.hops:
+        said = hop.get(gunicorn.WORKER_CLASS.name)
+        if hop.program != "gunicorn" or said is None or said.value is None:
+            continue
+        kind = gunicorn.worker_class(hop)
+        if gunicorn.is_gone(hop):
+            since = gunicorn.CLASSES[kind].gone
+            yield _found(said, f"`{kind}` workers are gone since gunicorn {since}", "gevent")
+        elif kind not in gunicorn.CLASSES and not set(kind) & set(".:#"):  # no module of theirs
+            near = get_close_matches(kind, gunicorn.CLASSES, n=1)
+            instead = MEANT.get(kind) or (near[0] if near else "gevent")
+            yield _found(said, f"gunicorn has no worker class `{kind}`", instead)
+
+
+def _found(said: Value, message: str, instead: str) -> Finding:
+    return finding(
+        CODE,
+        Severity.ERROR,
+        f"{message}, so it does not start",
+        f'set `worker_class = "{instead}"`',
+        said,
+        formula=f"worker_class is one of {', '.join(sorted(gunicorn.CLASSES))}, or a module's",
+    )
+
+
+LAW = Law(
+    CODE,
+    "a worker class that gunicorn does not have",
+    Severity.ERROR,
+    "gunicorn loads its workers by name, and ends at once where there is none of that name: "
+    "`asyncio` never was one, and `eventlet` is gone since 26.0.",
+    "worker_class is a name that the version has, or the path of a class",
+    "docs.gunicorn.org, worker_class; release notes of 26.0",
+    "Choose gevent or gthread for a WSGI app, uvicorn's class or asgi for an ASGI app.",
+    check,
+)
