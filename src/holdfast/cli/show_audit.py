@@ -125,7 +125,7 @@ def _show_assumed(audited: Audit) -> None:
 
 
 def _show_end(audited: Audit) -> None:
-    count = {severity: 0 for severity in Severity}
+    count = dict.fromkeys(Severity, 0)
     for finding in audited.findings:
         count[finding.severity] += 1
     told = ", ".join(plural(number, kind.value) for kind, number in count.items() if number)
