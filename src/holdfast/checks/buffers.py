@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from holdfast.checks.law import Law, Subject, finding, number_of
+from holdfast.checks.remedy import change_of
 from holdfast.model.finding import Finding, Severity
 from holdfast.model.units import format_bytes, format_count
+from holdfast.model.values import derived
 from holdfast.programs import haproxy_rows, nginx_rows
 
 CODE = "HF401"
@@ -26,23 +28,26 @@ def check(subject: Subject) -> Iterator[Finding]:
             if size is None or not isinstance(usual, int) or size <= usual:
                 continue
             if room and size * held > room:
+                less = derived(row.name, _fits(room, held), f"a tenth of {format_bytes(room)}")
+                change = change_of(subject.path, hop.name, less)
                 yield finding(
                     CODE,
                     Severity.WARNING,
                     f"`{row.name}` is {format_bytes(size)}: {format_count(held)} requests with "
                     f"bodies take {format_bytes(size * held)} of {format_bytes(room)}",
-                    f"set `{row.name} {_fits(room, held)};`: a larger body goes to a file",
+                    f"set `{change.line}`: a larger body goes to a file",
                     value,
                     formula=f"{held:,} x {size:,.0f} bytes <= {room:,.0f} bytes is not so",
+                    changes=(change,),
                 )
 
 
-def _fits(room: float, held: int) -> str:
-    """The largest power of two of KiB that a tenth of the memory holds; at least 8k."""
+def _fits(room: float, held: int) -> int:
+    """The largest power of two of KiB that a tenth of the memory holds; 8 to 1024 KiB."""
     each, size = room / 10 / max(held, 1) / 1024, 8
     while size * 2 <= min(each, 1024):
         size *= 2
-    return f"{size}k"
+    return size * 1024
 
 
 LAW = Law(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from holdfast.checks.law import Law, Subject, finding, number_of
-from holdfast.checks.remedy import change_of
+from holdfast.checks.remedy import change_of, own_files
 from holdfast.model.finding import Finding, Severity
 from holdfast.model.path import Hop, Path
 from holdfast.model.units import format_count
@@ -27,7 +27,7 @@ def check(subject: Subject) -> Iterator[Finding]:
         value, needed, formula = found
         if needed <= allowed:
             continue
-        raised = derived(files.setting, int(needed), formula)
+        raised = own_files(hop, derived(files.setting, int(needed), formula))
         change = change_of(subject.path, hop.name, raised)
         yield finding(
             CODE,

@@ -37,7 +37,7 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 
 def _most(login: list[Value]) -> str:
-    return str(max((v.number for v in login if not isinstance(v.value, str)), default=65536))
+    return f"{max(v.number for v in login):.0f}"
 
 
 LAW = Law(

@@ -19,7 +19,7 @@ from holdfast.model.path import Demand, Hop, Host, Path, Spread
 from holdfast.model.values import Place, Source, Value, derived
 from holdfast.programs.catalog import path_limits
 from holdfast.programs.ports import HIGHEST_PORT
-from holdfast.programs.tunables import LOWEST_OUTGOING
+from holdfast.programs.tunables import LOWEST_OUTGOING, PORT_RANGE
 from holdfast.sizing.counting import MOST_PROCESSES
 from holdfast.sizing.path import needed
 
@@ -78,16 +78,18 @@ def change_of(path: Path, of: str, value: Value) -> Change:
     program = "" if hop is None else hop.program
     owner = path.host(of) if hop is None else hop
     line = spelling.line(program, value)
+    if value.setting in PORTS:
+        ends = [value.value if name == value.setting else _at(owner, name) for name in PORTS]
+        line = f"{PORT_RANGE} = {ends[0]} {ends[1]}"
     assert value.value is not None
     text = spelling.amount(program, value.setting, value.value)
     spans = [old.place for old in owner.values if old.setting == value.setting]
     edits = tuple(Edit(place, text) for place in dict.fromkeys(spans) if place is not None)
     if not edits and hop is not None:
         found = spelling.insertion(hop, value.setting, line)
-        if found is not None and found[0].place is not None:
-            where = found[0].place
-            place = Place(where.file, where.line, where.end, where.end)
-            edits = (Edit(place, found[1]),)
+        if found is not None:
+            where, text = found
+            edits = (Edit(Place(where.file, where.line, where.end, where.end), text),)
     return Change(of, value, line, edits)
 
 
@@ -112,7 +114,25 @@ def _raised(value: Value, share: float, limit: Limit, demand: Demand) -> Value:
 def _change(path: Path, limit: Limit, value: Value) -> Change:
     hop = path.hop(limit.hop)
     host = path.host(hop.host)
-    return change_of(path, host.name if host.get(value.setting) else hop.name, value)
+    if host.get(value.setting) and not hop.get(value.setting):
+        return change_of(path, host.name, value)
+    return change_of(path, hop.name, own_files(hop, value))
+
+
+def own_files(hop: Hop, value: Value) -> Value:
+    """The value by the setting that a program raises its own descriptors with, if it has one.
+
+    Unless who starts it says in a file how many it has.
+    """
+    told, own = hop.get(value.setting), spelling.RAISES_OWN.get(hop.program)
+    if value.setting != "nofile" or own is None or (told is not None and told.place is not None):
+        return value
+    return msgspec.structs.replace(value, setting=own)
+
+
+def _at(owner: Hop | Host, setting: str) -> object:
+    found = owner.get(setting)
+    return None if found is None else found.value
 
 
 def _ports(path: Path, limit: Limit, demand: Demand, inputs: list[Value]) -> tuple[Change, ...]:
@@ -122,9 +142,9 @@ def _ports(path: Path, limit: Limit, demand: Demand, inputs: list[Value]) -> tup
     low = max(LOWEST_OUTGOING, high - math.ceil(wanted_of(limit, demand)) + 1)
     why = f"{demand.in_flight:,} in flight: {limit.formula}"
     values = (derived("port_low", low, why), derived("port_high", high, why))
-    line = spelling.sysctl("port_low", f"{low} {high}")
+    changes = tuple(change_of(path, host.name, value) for value in values)
     changes = tuple(
-        msgspec.structs.replace(change_of(path, host.name, value), line=line) for value in values
+        msgspec.structs.replace(c, line=f"{PORT_RANGE} = {low} {high}") for c in changes
     )
     return changes if _sure(applied(path, changes), limit, demand) else ()
 
@@ -142,7 +162,8 @@ def _with(owner: Owner, value: Value) -> Owner:
     """The hop or host with every value of that setting as told, each where it stood."""
 
     def told(place: Place | None) -> Value:
-        return Value(value.setting, value.value, Source.DERIVED, value.why, place)
+        source = Source.DERIVED if place is None else Source.WRITTEN  # as the file will say it
+        return Value(value.setting, value.value, source, value.why, place)
 
     values = tuple(told(v.place) if v.setting == value.setting else v for v in owner.values)
     if owner.get(value.setting) is None:

@@ -6,7 +6,7 @@ import math
 
 from holdfast.model.path import Hop
 from holdfast.model.tuning import Keeper
-from holdfast.model.values import Scalar, Value
+from holdfast.model.values import Place, Scalar, Value
 from holdfast.programs.tunables import TUNABLES
 
 SYSCTLS = {row.value: row.setting for row in TUNABLES if row.keeper is Keeper.SYSCTL}
@@ -40,6 +40,8 @@ def amount(program: str, setting: str, value: Scalar) -> str:
     if isinstance(value, str):
         return value
     text = f"{math.ceil(value)}" if value >= 1 else f"{value:g}"
+    if setting.endswith("buffer_size") and value % 1024 == 0:
+        return f"{value // 1024:.0f}k"
     timed = setting.endswith("_s") and program in {"nginx", "haproxy"}
     return f"{text}s" if timed else text
 
@@ -55,11 +57,6 @@ def name(program: str, setting: str) -> str:
     return f"--{bare.replace('_', '-')}" if program in FLAGS and bare != "nofile" else bare
 
 
-def sysctl(setting: str, text: str) -> str:
-    """The line of sysctl.conf that sets what a host allows."""
-    return f"{SYSCTLS[setting]} = {text}"
-
-
 def line(program: str, value: Value) -> str:
     """The whole line, or words of a command line, that give the setting this value."""
     assert value.value is not None
@@ -69,31 +66,41 @@ def line(program: str, value: Value) -> str:
     if program in {"", "kernel"}:
         return f"{said} = {text}"
     if program == "nginx":
-        return f"{said} {text};"
+        return f"backlog={text}" if said == "backlog" else f"{said} {text};"
     if program == "gunicorn":
         return f"{said} = {text}"
     return f"{said} {text}"
 
 
-ANCHORS: dict[str, dict[str, tuple[tuple[str, ...], str]]] = {
-    "nginx": {
-        "worker_rlimit_nofile": (("worker_processes",), ";\n{line}"),
-        "proxy_http_version": (("proxy_pass",), ";\n        {line}"),
-    },
-    "haproxy": {"maxconn": (("nbthread", "ulimit_n"), "\n    {line}")},
+ANCHORS: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
+    ("nginx", "worker_rlimit_nofile"): (("worker_processes",), ";\n{line}"),
+    ("nginx", "backlog"): (("port",), " {line}"),
+    ("haproxy", "maxconn"): (("nbthread", "ulimit_n"), "\n    {line}"),
+    ("gunicorn", "backlog"): (("workers", "threads", "worker_connections"), "\n{line}"),
+    ("gunicorn", "worker_connections"): (("workers", "threads"), "\n{line}"),
+    ("gunicorn", "timeout_s"): (("workers", "threads"), "\n{line}"),
+    ("gunicorn", "grace_s"): (("timeout_s", "workers"), "\n{line}"),
+    ("gunicorn", "keep_alive_s"): (("timeout_s", "workers"), "\n{line}"),
 }
 """Where a line that is not there yet goes: behind a value of the same block, and how."""
+RAISES_OWN = {"nginx": "worker_rlimit_nofile"}
+"""What a program that starts as root raises its own descriptors by."""
 
 
-def insertion(hop: Hop, setting: str, said: str) -> tuple[Value, str] | None:
-    """A written value behind which the line of `setting` may stand, and the text to put there."""
-    if hop.program == "gunicorn":
-        others = [v for v in hop.values if v.place is not None and v.place.file.endswith(".py")]
-        return (others[-1], f"\n{said}") if others else None
-    anchors, text = ANCHORS.get(hop.program, {}).get(setting, ((), ""))
+def insertion(hop: Hop, setting: str, said: str) -> tuple[Place, str] | None:
+    """The place behind which the line of `setting` may stand, and the text to put there.
+
+    None where no value is written that it could follow; a word of a command line is followed by
+    nothing but words.
+    """
+    anchors, text = ANCHORS.get((hop.program, setting), ((), ""))
     for anchor in anchors:
         found = hop.get(anchor)
-        if found is not None and found.place is not None:
-            ended = said.removesuffix(";") if text.startswith(";") else said
-            return found, text.format(line=ended)
+        if found is None or found.place is None:
+            continue
+        is_python = found.place.file.endswith(".py")
+        if hop.program == "gunicorn" and (not is_python or isinstance(found.value, str)):
+            continue
+        ended = said.removesuffix(";") if hop.program == "nginx" else said
+        return found.place, text.format(line=ended)
     return None

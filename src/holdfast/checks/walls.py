@@ -52,11 +52,12 @@ def wall_finding(subject: Subject, code: str, limit: Limit, held: Holds, otherwi
     """What the limit is, what it holds, what was wanted, and the change that makes it hold it."""
     changes = remedy(subject.path, limit, subject.demand)
     severity = Severity.WARNING if held.best >= subject.demand.in_flight else Severity.ERROR
+    hold = _hold(held, many=_many(subject, limit))
     hint = f"set {said(changes)}" if changes else otherwise
     return finding(
         code,
         severity,
-        f"{_is(subject, limit)}, so {_by(subject, limit)} {_hold(held)}; "
+        f"{_is(subject, limit)}, so {_by(subject, limit)} {hold}; "
         f"{format_count(subject.demand.in_flight)} are wanted",
         hint,
         *limit.inputs,
@@ -92,11 +93,17 @@ def _by(subject: Subject, limit: Limit) -> str:
     return plural(hop.processes, f"{hop.program} process")
 
 
-def _hold(held: Holds) -> str:
+def _many(subject: Subject, limit: Limit) -> bool:
+    hop = subject.path.hop(limit.hop)
+    return hop.processes > 1 and hop.program not in {"kernel", "service"}
+
+
+def _hold(held: Holds, *, many: bool) -> str:
+    hold = "hold" if many else "holds"
     if held.sure == held.best:
-        return f"hold {format_count(held.sure)}"
+        return f"{hold} {format_count(held.sure)}"
     best = "any number" if held.best >= UNLIMITED else format_count(held.best)
-    return f"surely hold {format_count(held.sure)} and at best {best}"
+    return f"surely {hold} {format_count(held.sure)} and at best {best}"
 
 
 def said(changes: tuple[Change, ...]) -> str:

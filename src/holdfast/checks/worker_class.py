@@ -24,18 +24,21 @@ def check(subject: Subject) -> Iterator[Finding]:
         kind = gunicorn.worker_class(hop)
         if gunicorn.is_gone(hop):
             since = gunicorn.CLASSES[kind].gone
-            yield _found(said, f"`{kind}` workers are gone since gunicorn {since}", "gevent")
+            message = f"`{kind}` workers are gone since gunicorn {since}, so it does not start"
+            yield _found(said, message, "gevent")
         elif kind not in gunicorn.CLASSES and not set(kind) & set(".:#"):  # no module of theirs
             near = get_close_matches(kind, gunicorn.CLASSES, n=1)
             instead = MEANT.get(kind) or (near[0] if near else "gevent")
-            yield _found(said, f"gunicorn has no worker class `{kind}`", instead)
+            yield _found(
+                said, f"gunicorn has no worker class `{kind}`, so it does not start", instead
+            )
 
 
 def _found(said: Value, message: str, instead: str) -> Finding:
     return finding(
         CODE,
         Severity.ERROR,
-        f"{message}, so it does not start",
+        message,
         f'set `worker_class = "{instead}"`',
         said,
         formula=f"worker_class is one of {', '.join(sorted(gunicorn.CLASSES))}, or a module's",

@@ -16,9 +16,9 @@ from holdfast.model.errors import BadInput
 @click.argument("code", default="")
 @click.option("--markdown", is_flag=True, help="As the page of the documentation.")
 def explain(code: str, markdown: bool) -> int:
-    """What a code of `holdfast audit` means: the law, its formula, its source, how to mend it.
+    """What a code of `holdfast audit` means.
 
-    Without a code: all of them.
+    The law, its formula, its source, and how to mend it; without a code, all of them.
 
     \b
     holdfast explain

@@ -30,6 +30,7 @@ COLUMNS = (
     say.Column("", spare=4),
 )
 BAR_COLUMNS = 9
+REQUESTS = " requests in flight"
 STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.NOTE: "bold"}
 
 
@@ -63,7 +64,7 @@ def _show_answer(audited: Audit, files: int) -> None:
         say.text(f"{read} read, and nothing in them limits what is in flight", style="bold")
         return
     way = f", {audited.demand.streams:g} a connection" if audited.demand.streams > 1 else ""
-    say.text(f"holds {_span(holds)} requests in flight{way} ({read} read)", style="bold")
+    say.text(f"holds {_span(holds, REQUESTS)}{way} ({read} read)", style="bold")
     for streams, other in audited.other_ways:
         by = "over HTTP/1.1" if streams <= 1 else f"over HTTP/2 with {streams:g} streams"
         say.text(f"  {by}: {_span(other)}")
@@ -74,10 +75,10 @@ def _show_answer(audited: Audit, files: int) -> None:
     say.item("  past it ", limit.full.told or limit.full.act.value)
 
 
-def _span(holds: Holds) -> str:
+def _span(holds: Holds, what: str = "") -> str:
     if holds.sure == holds.best:
-        return format_count(holds.sure)
-    return f"{format_count(holds.sure)} for sure, {format_count(holds.best)} at best"
+        return f"{format_count(holds.sure)}{what}"
+    return f"{format_count(holds.sure)}{what} for sure, {format_count(holds.best)} at best"
 
 
 def _show_walls(audited: Audit) -> None:
@@ -118,7 +119,7 @@ def _show_assumed(audited: Audit) -> None:
     say.text()
     by_why: dict[str, list[str]] = {}
     for value in audited.assumed:
-        by_why.setdefault(value.why, []).append(f"{value.setting} {_said(value)}")
+        by_why.setdefault(value.why.split(": ")[0], []).append(f"{value.setting} {_said(value)}")
     for why, told in by_why.items():
         parts = ", ".join(part.replace(" ", say.GLUE) for part in told)
         say.item("assumed: ", f"{parts} ({why})")
@@ -146,7 +147,7 @@ def show_mended(mended: Mended, diff: str) -> None:
         say.item("also: ", f"{change.line} ({change.of}; in none of these files)")
     say.text()
     holds = mended.after.holds
-    say.text(f"then it holds {_span(holds)}", style="bold")
+    say.text(f"then it holds {_span(holds, REQUESTS)}", style="bold")
     for finding in mended.left:
         show_finding(finding)
 

@@ -1,0 +1,187 @@
+"""`holdfast audit`: what files of configuration hold, and which line stops it. Starts nothing."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from typing import Any, Literal
+
+import click
+import msgspec
+
+from holdfast.checks.audit import Audit
+from holdfast.checks.audit import audit as audit_path
+from holdfast.checks.mend import Mended, changes_for, edited
+from holdfast.cli import say
+from holdfast.cli.audit_input import SOFT_NOFILE, SOFT_WHY, VERSIONS, Input, read_input
+from holdfast.cli.options import COUNT, COUNT_OR_ZERO, SECONDS, Parsed, json_option
+from holdfast.cli.sarif import sarif
+from holdfast.cli.show_audit import audit_json, show_audit, show_mended
+from holdfast.facts.hosts import read_defaults
+from holdfast.model.errors import BadInput
+from holdfast.model.finding import Finding, Severity
+from holdfast.model.path import Count, Demand, Host, Kind
+from holdfast.model.units import parse_bytes
+from holdfast.model.values import Source, Value, assumed
+from holdfast.observe.host import read_host
+from holdfast.observe.tree import Tree
+
+CORES = 2
+MEAN_TIME_S = 20.0
+NOBODY = "nobody said"
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What the options say."""
+
+    paths: tuple[str, ...]
+    target: int | None
+    assume: str
+    cores: float | None
+    memory: int | None
+    nofile: int | None
+    host: Literal["here"] | None
+    streams: int
+    idle: int
+    mean_time: float | None
+    as_json: bool
+    as_sarif: bool
+    diff: bool
+    fix: bool
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True)
+@click.option("--target", "-n", type=COUNT, help="Requests in flight that are wanted: 50k.")
+@click.option("--streams", type=COUNT, default="1", help="Requests a client connection (HTTP/2).")
+@click.option("--idle", type=COUNT_OR_ZERO, default="0", help="Idle keep-alive clients beside.")
+@click.option("--mean-time", type=SECONDS, help="Mean time of a request  [default: 20s]")
+@click.option("--assume", default="debian-12", show_default=True, help="Versions and defaults.")
+@click.option("--cores", type=click.FloatRange(min=0, min_open=True), help="Of the host.")
+@click.option("--memory", type=Parsed("size", parse_bytes), help="Of the host: 32GiB.")
+@click.option("--nofile", type=COUNT, help="Descriptors a process  [default: 1024, the soft limit]")
+@click.option("--host", type=click.Choice(["here"]), help="Take this machine for the host.")
+@click.option("--diff", is_flag=True, help="Show the changes that reach the target.")
+@click.option("--fix", is_flag=True, help="Write them.")
+@click.option("--sarif", "as_sarif", is_flag=True, help="Findings as SARIF 2.1.0.")
+@json_option
+def audit(**given: Any) -> int:
+    """What configuration files hold, and which line stops it.
+
+    PATHS are files or folders: nginx, HAProxy, gunicorn, uvicorn and other servers, systemd units,
+    sysctl.conf, limits.conf, Compose files. Nothing is executed, and nothing outside of them read.
+
+    \b
+    holdfast audit /etc/nginx gunicorn.conf.py
+    holdfast audit deploy --target 50k --cores 16 --memory 32GiB
+    holdfast audit deploy --target 50k --diff
+    """
+    asked = Asked(**given)
+    if (asked.diff or asked.fix) and asked.target is None:
+        raise BadInput("changes need a number to reach", place="--target", hint="add `-n 50k`")
+    tree = Tree(asked.paths)
+    host = _host(asked)
+    found = read_input(tree, host, _versions(asked), _nofile(asked))
+    audits = [_audited(asked, way.path, found.problems) for way in found.ways]
+    first = min(audits, key=lambda each: each.holds)
+    whole = msgspec.structs.replace(first, findings=_all_findings(audits))
+    mended = changes_for(whole.path, whole.demand) if asked.diff or asked.fix else None
+    _print(asked, whole, mended, found, tree)
+    if asked.fix and mended is not None:
+        return _write(tree, mended)
+    errors = any(each.severity is Severity.ERROR for each in whole.findings)
+    return 1 if errors or not whole.is_enough else 0
+
+
+def _audited(asked: Asked, path: Any, problems: tuple[Finding, ...]) -> Audit:
+    mean = asked.mean_time or MEAN_TIME_S
+    number = asked.target or 1
+    burst = 0 if asked.target is None else math.ceil(number / mean)
+    kinds = (Kind("any", 1.0, mean),)
+    demand = Demand(number, kinds, asked.idle, float(asked.streams), burst)
+    told = audit_path(path, demand, asked.target, problems)
+    if asked.mean_time is not None or asked.target is None:
+        return told
+    why = f"{NOBODY}: --mean-time; so {demand.rate:,.0f} requests arrive a second"
+    more = assumed("mean_time_s", MEAN_TIME_S, why)
+    return msgspec.structs.replace(told, assumed=(*told.assumed, more))
+
+
+def _host(asked: Asked) -> Host:
+    """The host as told, or this one; the rest is the distribution's default, or assumed."""
+    if asked.host == "here":
+        return read_host()
+    values = [assumed(name, value, why) for name, (value, why) in read_defaults().items()]
+    if asked.memory is not None:
+        values.append(Value("memory_available", asked.memory, Source.WRITTEN, "--memory"))
+    if asked.cores is None:
+        values.append(assumed("cores", CORES, f"{NOBODY}: --cores"))
+    return Host("host", Count(), asked.cores or CORES, asked.memory or 0, tuple(values))
+
+
+def _versions(asked: Asked) -> dict[str, str]:
+    if asked.assume not in VERSIONS:
+        known = ", ".join(f"`{name}`" for name in VERSIONS)
+        raise BadInput(f"`{asked.assume}` is not known", place="--assume", hint=f"one of {known}")
+    return VERSIONS[asked.assume]
+
+
+def _nofile(asked: Asked) -> Value:
+    if asked.nofile is not None:
+        return Value("nofile", asked.nofile, Source.WRITTEN, "--nofile")
+    return assumed("nofile", SOFT_NOFILE, SOFT_WHY)
+
+
+def _all_findings(audits: list[Audit]) -> tuple[Finding, ...]:
+    """Those of all ways, each once."""
+    found = {(f.code, f.message, f.places): f for each in audits for f in each.findings}
+    order = list(Severity)
+    return tuple(sorted(found.values(), key=lambda finding: order.index(finding.severity)))
+
+
+def _print(asked: Asked, whole: Audit, mended: Mended | None, found: Input, tree: Tree) -> None:
+    if asked.as_sarif:
+        say.data(sarif(whole.findings))
+    elif asked.as_json:
+        answer = audit_json(whole, mended)
+        say.data({**answer, "files": found.files, "left": tree.left, "ways": len(found.ways)})
+    else:
+        if len(found.ways) > 1:
+            say.text(f"{len(found.ways)} ways through these files; this is the narrowest")
+        show_audit(whole, len(found.files))
+        for said in found.unjoined:
+            say.item("not joined: ", said)
+        if mended is not None:
+            say.text()
+            show_mended(mended, _diff(tree, mended))
+    for name, why in tree.left.items():
+        say.say(f"not read: {name}: {why}")
+
+
+def _files(tree: Tree, mended: Mended) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """The files that change, as they are and as they become."""
+    edits = [edit for change in mended.changes for edit in change.edits]
+    names = dict.fromkeys(edit.place.file for edit in edits)
+    before = {name: tree.read(name) or b"" for name in names}
+    return before, edited(before, edits)
+
+
+def _diff(tree: Tree, mended: Mended) -> str:
+    before, after = _files(tree, mended)
+    lines: list[str] = []
+    for name, new in after.items():
+        old, new_text = before[name].decode(errors="replace"), new.decode(errors="replace")
+        lines += difflib.unified_diff(
+            old.splitlines(keepends=True), new_text.splitlines(keepends=True), name, name
+        )
+    return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
+
+
+def _write(tree: Tree, mended: Mended) -> int:
+    _, after = _files(tree, mended)
+    for name, data in after.items():
+        tree.write(name, data)
+        say.say(f"written: {name}")
+    for change in mended.by_hand:
+        say.say(f"left to you: {change.line} ({change.of})")
+    return 0 if mended.after.is_enough and not mended.by_hand else 1

@@ -1,0 +1,139 @@
+"""From files to ways through them: which reader takes which file, and who joins them. No output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from holdfast.checks.gone import GONE
+from holdfast.checks.login_limits import LOGIN
+from holdfast.checks.port_clash import PORT
+from holdfast.model.errors import BadInput
+from holdfast.model.finding import Finding
+from holdfast.model.path import Hop, Host, Path, Protocol
+from holdfast.model.values import Source, Value
+from holdfast.observe.tree import Tree
+from holdfast.programs.catalog import completed
+from holdfast.readers.catalog import recognised
+from holdfast.readers.contract import Found, Listen, Read
+from holdfast.readers.join import Way, join
+from holdfast.readers.text import Text
+
+VERSIONS = {"debian-12": {"nginx": "1.22.1", "haproxy": "2.6.12"}}
+"""What a distribution has, by its name for `--assume` (packages.debian.org, bookworm).
+
+Servers of Python apps come from elsewhere; they are those whose limits were run."""
+SOFT_NOFILE = 1_024
+SOFT_WHY = "systemd's DefaultLimitNOFILE=1024:524288, and a login's soft limit"
+RAISES = frozenset({"haproxy", "kernel", "service", "unknown"})
+"""Programs that raise their own limit of descriptors, or have none that is known."""
+DROPPED = frozenset(gone.name for gone in GONE)
+
+
+class Input(msgspec.Struct, frozen=True):
+    """What was read: the ways that requests may take, what readers found, and the files."""
+
+    ways: tuple[Way, ...]
+    problems: tuple[Finding, ...]
+    files: tuple[str, ...]
+    unjoined: tuple[str, ...]
+
+
+def read_input(tree: Tree, host: Host, versions: Mapping[str, str], nofile: Value) -> Input:
+    """Every way through the files of a tree on one host; raises BadInput where nothing is known."""
+    reads = read_all(tree)
+    ways = join([_with_rest(read) for read in reads], host, versions)
+    if not ways:
+        hint = "name nginx.conf, haproxy.cfg, gunicorn.conf.py, a unit, a Compose file, or a folder"
+        raise BadInput("nothing that was read says how requests arrive", hint=hint)
+    known = tuple(
+        msgspec.structs.replace(way, path=_completed(way, nofile)) for way in _joined(ways)
+    )
+    problems = dict.fromkeys(problem for read in reads for problem in read.problems)
+    unjoined = dict.fromkeys(said for way in ways for said in way.path.unjoined)
+    files = dict.fromkeys(name for read in reads for name in read.files)
+    return Input(known, tuple(problems), tuple(files), tuple(unjoined))
+
+
+def read_all(tree: Tree) -> list[Read]:
+    """What each file says that a reader knows, but for those that another one took in."""
+    reads: list[Read] = []
+    taken: set[str] = set()
+    for name in tree.names:
+        data = None if name in taken else tree.read(name)
+        if data is None:
+            continue
+        text = Text(name, data)
+        reader = recognised(text)
+        if reader is None:
+            continue
+        try:
+            read = reader.read(text, tree)
+        except BadInput as wrong:
+            tree.left[name] = wrong.fault
+            continue
+        taken.update(read.files, (name,))
+        reads.append(read)
+    return reads
+
+
+def _with_rest(read: Read) -> Read:
+    """The read with what laws look at besides settings: ports, dropped directives, logins."""
+    unread = [Value(w.text, True, Source.WRITTEN, w.text, w.place) for w in read.unread]
+    dropped = tuple(value for value in unread if value.setting in DROPPED)
+    sysctls = () if read.hops else tuple(value for value in unread if "." in value.setting)
+    logins = tuple(
+        msgspec.structs.replace(value, setting=LOGIN)
+        for around in read.around
+        if not around.program and around.name.startswith("login")
+        for value in around.values
+        if value.setting == "nofile"
+    )
+    return msgspec.structs.replace(
+        read,
+        hops=tuple(_listening(found, dropped) for found in read.hops),
+        host=(*read.host, *sysctls, *logins),
+    )
+
+
+def _listening(found: Found, more: Sequence[Value]) -> Found:
+    """The hop with every port; the one that a way comes in by is its last."""
+    ports = tuple(value for listen in found.listens for value in _port(listen))
+    listens = tuple(
+        msgspec.structs.replace(listen, values=(*listen.values, *_port(listen)))
+        for listen in found.listens
+    )
+    values = (*found.values, *ports, *more)
+    count = found.processes.value
+    if count.place is not None and all(count.setting != value.setting for value in found.values):
+        values = (count, *values)
+    return msgspec.structs.replace(found, values=values, listens=listens)
+
+
+def _port(listen: Listen) -> tuple[Value, ...]:
+    port = listen.address.port
+    if port is None:
+        return ()
+    return (Value(PORT, port, Source.WRITTEN, str(listen.address), listen.place),)
+
+
+def _joined(ways: Sequence[Way]) -> Sequence[Way]:
+    """The ways that lead to a program that was read; all of them where none does."""
+    known = [way for way in ways if all(hop.program != "unknown" for hop in way.path.hops)]
+    return known or ways
+
+
+def _completed(way: Way, nofile: Value) -> Path:
+    """The way's path, with defaults, the assumed limit of descriptors, and whether it is HTTP/2."""
+    first = next((hop.name for hop in way.path.hops if hop.program != "kernel"), "")
+
+    def whole(hop: Hop) -> Hop:
+        more: tuple[Value, ...] = ()
+        if hop.get("nofile") is None and hop.program not in RAISES:
+            more += (nofile,)
+        if hop.name == first and way.clients is Protocol.HTTP_2 and hop.get("http2") is None:
+            more += (Value("http2", True, Source.WRITTEN, way.enters),)
+        return completed(msgspec.structs.replace(hop, values=(*hop.values, *more)))
+
+    return msgspec.structs.replace(way.path, hops=tuple(whole(hop) for hop in way.path.hops))

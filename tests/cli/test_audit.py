@@ -1,0 +1,176 @@
+"""`holdfast audit` over files, as a shell runs it: what it says, exit codes, what it changes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from holdfast.checks.catalog import LAWS
+from tests.cli.run import command, environment
+
+GUIDES = Path(__file__).parents[1] / "readers/guides"
+GUNICORN = """\
+workers = 4
+worker_class = 'gevent'
+worker_connections = 1000
+bind = '127.0.0.1:8000'
+"""
+
+
+@pytest.fixture
+def guide(tmp_path: Path) -> Path:
+    """Return a folder of DigitalOcean's settings before Debian's nginx."""
+    folder = tmp_path / "do"
+    (folder / "sites-enabled").mkdir(parents=True)
+    (folder / "nginx.conf").write_text((GUIDES / "debian-nginx.conf").read_text())
+    (folder / "sites-enabled/app").write_text((GUIDES / "digitalocean.conf").read_text())
+    (folder / "gunicorn.conf.py").write_text(GUNICORN)
+    return folder
+
+
+def audit(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the command."""
+    return subprocess.run(
+        command("audit", *map(str, words)),
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def said(*words: str | Path) -> Any:
+    """What the command says as JSON."""
+    return json.loads(audit(*words, "--json").stdout)
+
+
+@pytest.mark.slow
+def test_the_guide_on_two_cores(guide: Path) -> None:
+    """766 at best, because of a line of nginx.conf; and what else HTTP/2 clients would find."""
+    answer = said(guide)
+    assert {"holds", "narrowest", "walls", "findings", "assumed"} <= set(answer)
+    assert answer["holds"] == {"sure": 359, "onset": 718, "best": 766}
+    narrowest = answer["narrowest"]
+    assert (narrowest["program"], narrowest["setting"]) == ("nginx", "worker_connections")
+    assert (narrowest["file"], narrowest["line"]) == ("nginx.conf", 4)
+    assert answer["other_ways"][0]["holds"]["best"] > 1_500
+    assert {"HF303"} <= {finding["code"] for finding in answer["findings"]}
+
+
+@pytest.mark.slow
+def test_the_guide_on_sixteen_cores(guide: Path) -> None:
+    """The most ever answered is gunicorn's 4,000; over HTTP/2 with 50 streams about 1,500 on 2."""
+    assert said(guide, "--cores", "16")["holds"]["best"] == 4_000
+    assert 1_480 <= said(guide, "--streams", "50")["holds"]["best"] <= 1_516
+
+
+@pytest.mark.slow
+def test_what_is_fixed_holds(guide: Path) -> None:
+    """`--diff` writes nothing and exits 1; `--fix` writes, and the next audit holds the number."""
+    options = ("--target", "20k", "--nofile", "1M")
+    before = (guide / "nginx.conf").read_text()
+    shown = audit(guide, *options, "--diff")
+    assert (shown.returncode, (guide / "nginx.conf").read_text()) == (1, before)
+    assert "-events { worker_connections 768; }" in shown.stdout
+    fixed = audit(guide, *options, "--fix")
+    assert fixed.returncode == 0, fixed.stderr
+    again = said(guide, *options)
+    assert again["holds"]["sure"] >= 20_000
+    assert [f["code"] for f in again["findings"] if f["severity"] != "note"] == []
+    assert audit(guide, *options).returncode == 0
+
+
+@pytest.mark.slow
+def test_only_what_is_listed_changes(guide: Path) -> None:
+    """Every byte outside the edits that the JSON lists is as it was."""
+    options = ("--target", "20k", "--nofile", "1M")
+    answer = said(guide, *options, "--diff")
+    files = (file for file in guide.rglob("*") if file.is_file())
+    texts = {file.relative_to(guide).as_posix(): file.read_bytes() for file in files}
+    audit(guide, *options, "--fix")
+    edits = [edit for change in answer["changes"] for edit in change["edits"]]
+    assert edits
+    for edit in sorted(edits, key=lambda each: (each["start"], each["end"]), reverse=True):
+        old = texts[edit["file"]]
+        texts[edit["file"]] = old[: edit["start"]] + edit["text"].encode() + old[edit["end"] :]
+    assert {name: (guide / name).read_bytes() for name in texts} == texts
+
+
+@pytest.mark.slow
+def test_sarif_has_what_its_schema_asks_for(guide: Path) -> None:
+    """Version, one run, a named tool; each result has a message, a level, and its rule's index."""
+    log = json.loads(audit(guide, "--sarif", "--target", "20k").stdout)
+    assert log["version"] == "2.1.0"
+    (run,) = log["runs"]
+    driver = run["tool"]["driver"]
+    assert driver["name"] == "holdfast"
+    assert run["results"]
+    for result in run["results"]:
+        assert driver["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
+        assert result["message"]["text"]
+        assert result["level"] in {"none", "note", "warning", "error"}
+        for location in result["locations"]:
+            region = location["physicalLocation"]["region"]
+            assert region["startLine"] >= 1
+            assert (region["byteOffset"] >= 0, region["byteLength"] >= 0) == (True, True)
+        for fix in result.get("fixes", ()):
+            assert fix["artifactChanges"]
+            for change in fix["artifactChanges"]:
+                assert all("deletedRegion" in each for each in change["replacements"])
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["no/such/file"], "there is no `no/such/file`"),
+        (["."], "nothing that was read says how requests arrive"),
+        ([".", "--fix"], "changes need a number to reach"),
+        ([".", "--assume", "plan-9"], "`plan-9` is not known"),
+    ],
+)
+@pytest.mark.slow
+def test_bad_input_is_told(
+    words: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fault is said, with exit code 2 and no traceback."""
+    monkeypatch.chdir(tmp_path)
+    done = audit(*words)
+    assert done.returncode == 2
+    assert f"error: {told}" in done.stderr
+    assert "hint: " in done.stderr
+
+
+@pytest.mark.slow
+def test_a_walk_is_bounded(guide: Path, tmp_path: Path) -> None:
+    """A circle of links, a pipe, a link to outside and a huge file neither hang it nor are read."""
+    (guide / "round").symlink_to(guide)
+    (guide / "outside.conf").symlink_to("/etc/passwd")
+    os.mkfifo(guide / "pipe.conf")
+    with (guide / "huge.conf").open("wb") as file:
+        file.truncate(2**30)
+    done = audit(guide)
+    assert done.returncode == 0
+    assert "766 at best" in done.stdout
+    assert "huge.conf: it is larger than 4 MiB" in done.stderr
+    assert "outside.conf: it is outside" in done.stderr
+
+
+def explain(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run `holdfast explain`."""
+    argv = command("explain", *words)
+    return subprocess.run(argv, env=environment(), capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+def test_a_code_is_explained() -> None:
+    """Each part of the law is there; without a code, all of them; with another, the nearest."""
+    told = explain("hf104").stdout
+    assert all(head in told for head in ("HF104: ", "meaning: ", "formula: ", "source: "))
+    assert all(code in explain().stdout for code in LAWS)
+    wrong = explain("HF140")
+    assert (wrong.returncode, "did you mean" in wrong.stderr) == (2, True)
