@@ -12,7 +12,7 @@ from holdfast import __version__
 from holdfast.cli import say
 from holdfast.model.errors import BadInput, HoldfastError
 
-COMMANDS = ("plan", "tune", "up", "prove", "demo", "results", "explain")
+COMMANDS = ("plan", "tune", "up", "prove", "demo", "results", "audit", "explain")
 
 
 class Commands(click.Group):
