@@ -9,6 +9,7 @@ import pytest
 
 from holdfast.checks.audit import audit
 from holdfast.checks.catalog import LAWS
+from holdfast.checks.gone import DIRECTIVE
 from holdfast.model.finding import Finding
 from holdfast.model.path import Count, Hop, Host, Path, Protocol
 from holdfast.model.values import observed
@@ -130,6 +131,11 @@ PAIRS = (
         path(gunicorn(worker_class="asgi", worker_connections=5_000)),
         path(gunicorn(worker_class="gevent", worker_connections=5_000)),
     ),
+    Pair(
+        "HF302",
+        path(gunicorn(commented_worker_class="asyncio")),
+        path(gunicorn(commented_worker_class="gevent")),
+    ),
     Pair("HF302", path(gunicorn(worker_class="asyncio")), path(gunicorn(worker_class="gevent"))),
     Pair(
         "HF302",
@@ -138,8 +144,8 @@ PAIRS = (
     ),
     Pair(
         "HF303",
-        path(nginx(version="1.25.1", http2_push_preload="on"), gunicorn()),
-        path(nginx(version="1.25.1"), gunicorn()),
+        path(nginx(version="1.25.1", **{f"{DIRECTIVE}http2_push_preload": "on"}), gunicorn()),
+        path(nginx(version="1.25.1", ssl=True), gunicorn()),
     ),
     Pair("HF304", path(gunicorn(backlog=8_192)), path(gunicorn(backlog=4_096))),
     Pair("HF305", on({"login_nofile": 65_536}, gunicorn()), on({}, gunicorn())),

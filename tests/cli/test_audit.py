@@ -63,6 +63,53 @@ def test_the_guide_on_two_cores(guide: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_site_alone_stands_in_the_distributions_nginx(guide: Path) -> None:
+    """Without a main file 768 connections are assumed, and said; no file has the line."""
+    (guide / "nginx.conf").unlink()
+    answer = said(guide)
+    assert answer["holds"] == {"sure": 359, "onset": 718, "best": 766}
+    assert answer["narrowest"]["file"] is None
+    told = {each["setting"]: each["why"] for each in answer["assumed"]}
+    assert told["worker_connections"] == "Debian 12's nginx.conf"
+    assert sorted(answer["files"]) == ["gunicorn.conf.py", "sites-enabled/app"]
+
+
+@pytest.mark.slow
+def test_a_site_that_lies_elsewhere_is_taken_to_be_included(guide: Path) -> None:
+    """The main file's pattern that matches nothing is taken to mean it, and that is said."""
+    (guide / "sites-enabled").rename(guide / "sites")
+    (guide / "nginx.conf").write_text(
+        (guide / "nginx.conf").read_text().replace("connections 768", "connections 100")
+    )
+    answer = said(guide)
+    assert answer["holds"]["best"] == 98
+    assert answer["granted"] == ["nginx.conf includes sites/app by `sites-enabled/*`"]
+
+
+@pytest.mark.slow
+def test_a_site_that_no_main_file_can_mean_is_said(guide: Path) -> None:
+    """With a main file that includes nothing it belongs to none, and counts for nothing."""
+    (guide / "nginx.conf").write_text(
+        "events { worker_connections 30; }\n"
+        "http { server { listen 80; location / { proxy_pass http://127.0.0.1:8000; } } }\n"
+    )
+    answer = said(guide)
+    assert answer["holds"]["best"] == 14
+    assert answer["unjoined"] == ["sites-enabled/app: no nginx.conf that was read includes it"]
+
+
+@pytest.mark.slow
+def test_versions_are_told_or_assumed(guide: Path) -> None:
+    """What a later nginx dropped is a note for Debian's, and a warning for the one that is told."""
+    told = audit(guide)
+    assert "assumed: nginx 1.22.1 (Debian 12's version)" in told.stdout
+    assert "note[HF303]: nginx has no `http2_push_preload` from 1.25.1 on" in told.stdout
+    newer = audit(guide, "--assume", "nginx=1.26.3")
+    assert "assumed: nginx" not in newer.stdout
+    assert "warning[HF303]: nginx has no `http2_push_preload` since 1.25.1" in newer.stdout
+
+
+@pytest.mark.slow
 def test_the_guide_on_sixteen_cores(guide: Path) -> None:
     """The most ever answered is gunicorn's 4,000; over HTTP/2 with 50 streams about 1,500 on 2."""
     assert said(guide, "--cores", "16")["holds"]["best"] == 4_000
@@ -131,6 +178,7 @@ def test_sarif_has_what_its_schema_asks_for(guide: Path) -> None:
         (["."], "nothing that was read says how requests arrive"),
         ([".", "--fix"], "changes need a number to reach"),
         ([".", "--assume", "plan-9"], "`plan-9` is not known"),
+        ([".", "--assume", "iis=10"], "`iis` is not known"),
     ],
 )
 @pytest.mark.slow

@@ -12,6 +12,8 @@ from holdfast.model.values import Value
 from holdfast.programs.rows import parts
 
 CODE = "HF303"
+DIRECTIVE = "directive "
+"""Before the name of a directive that no reader makes anything of, as a hop's value has it."""
 
 
 class Gone(msgspec.Struct, frozen=True):
@@ -54,7 +56,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     """One for each such directive: a warning where the version is known, else a note."""
     for hop in subject.path.hops:
         for gone in GONE:
-            value = hop.get(gone.name)
+            value = hop.get(DIRECTIVE + gone.name)
             if gone.program != hop.program or value is None or value.place is None:
                 continue
             known = bool(parts(hop.version))

@@ -7,17 +7,22 @@ from difflib import get_close_matches
 
 from holdfast.checks.law import Law, Subject, finding
 from holdfast.model.finding import Finding, Severity
+from holdfast.model.path import Hop
 from holdfast.model.values import Value
 from holdfast.programs import gunicorn
 
 CODE = "HF302"
-MEANT = {"asyncio": "uvicorn.workers.UvicornWorker", "async": "gevent", "uvloop": "asgi"}
+ONE_OF = f"worker_class is one of {', '.join(sorted(gunicorn.CLASSES))}, or a module's"
+COMMENTED = "commented_worker_class"
+"""A hop's value: the class of workers that a comment of its file offers."""
+MEANT = {"asyncio": "uvicorn_worker.UvicornWorker", "async": "gevent", "uvloop": "asgi"}
 """What those mean who write a name that never was one."""
 
 
 def check(subject: Subject) -> Iterator[Finding]:
     """One for each gunicorn whose class of workers is no name it knows, or is gone from it."""
     for hop in subject.path.hops:
+        yield from _offered(hop)
         said = hop.get(gunicorn.WORKER_CLASS.name)
         if hop.program != "gunicorn" or said is None or said.value is None:
             continue
@@ -27,11 +32,28 @@ def check(subject: Subject) -> Iterator[Finding]:
             message = f"`{kind}` workers are gone since gunicorn {since}, so it does not start"
             yield _found(said, message, "gevent")
         elif kind not in gunicorn.CLASSES and not set(kind) & set(".:#"):  # no module of theirs
-            near = get_close_matches(kind, gunicorn.CLASSES, n=1)
-            instead = MEANT.get(kind) or (near[0] if near else "gevent")
-            yield _found(
-                said, f"gunicorn has no worker class `{kind}`, so it does not start", instead
-            )
+            message = f"gunicorn has no worker class `{kind}`, so it does not start"
+            yield _found(said, message, _instead(kind))
+
+
+def _offered(hop: Hop) -> Iterator[Finding]:
+    """A note where a comment offers a class that there is not."""
+    said = hop.get(COMMENTED)
+    if said is None or (kind := str(said.value)) in gunicorn.CLASSES:
+        return
+    yield finding(
+        CODE,
+        Severity.NOTE,
+        f"a comment offers the worker class `{kind}`, which gunicorn does not have",
+        f'offer `worker_class = "{_instead(kind)}"`',
+        said,
+        formula=ONE_OF,
+    )
+
+
+def _instead(kind: str) -> str:
+    near = get_close_matches(kind, gunicorn.CLASSES, n=1)
+    return MEANT.get(kind) or (near[0] if near else "gevent")
 
 
 def _found(said: Value, message: str, instead: str) -> Finding:
@@ -41,7 +63,7 @@ def _found(said: Value, message: str, instead: str) -> Finding:
         message,
         f'set `worker_class = "{instead}"`',
         said,
-        formula=f"worker_class is one of {', '.join(sorted(gunicorn.CLASSES))}, or a module's",
+        formula=ONE_OF,
     )
 
 

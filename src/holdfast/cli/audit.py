@@ -13,22 +13,24 @@ from holdfast.checks.audit import Audit
 from holdfast.checks.audit import audit as audit_path
 from holdfast.checks.mend import Mended, changes_for, edited
 from holdfast.cli import say
-from holdfast.cli.audit_input import SOFT_NOFILE, SOFT_WHY, VERSIONS, Input, read_input
+from holdfast.cli.audit_input import SOFT_NOFILE, SOFT_WHY, Input, read_input
 from holdfast.cli.options import COUNT, COUNT_OR_ZERO, SECONDS, Parsed, json_option
 from holdfast.cli.sarif import sarif
 from holdfast.cli.show_audit import audit_json, show_audit, show_mended
-from holdfast.facts.hosts import read_defaults
+from holdfast.facts.hosts import DISTRIBUTIONS, Packages, read_defaults, read_packages
 from holdfast.model.errors import BadInput
 from holdfast.model.finding import Finding, Severity
-from holdfast.model.path import Count, Demand, Host, Kind
+from holdfast.model.path import Count, Demand, Host, Kind, Path
 from holdfast.model.units import parse_bytes
 from holdfast.model.values import Source, Value, assumed
 from holdfast.observe.host import read_host
 from holdfast.observe.tree import Tree
+from holdfast.programs.catalog import RUN
 
 CORES = 2
 MEAN_TIME_S = 20.0
 NOBODY = "nobody said"
+RAN_WHY = "the version whose limits were run"
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -36,7 +38,7 @@ class Asked(msgspec.Struct, frozen=True):
 
     paths: tuple[str, ...]
     target: int | None
-    assume: str
+    assume: tuple[str, ...]
     cores: float | None
     memory: int | None
     nofile: int | None
@@ -56,7 +58,7 @@ class Asked(msgspec.Struct, frozen=True):
 @click.option("--streams", type=COUNT, default="1", help="Requests a client connection (HTTP/2).")
 @click.option("--idle", type=COUNT_OR_ZERO, default="0", help="Idle keep-alive clients beside.")
 @click.option("--mean-time", type=SECONDS, help="Mean time of a request  [default: 20s]")
-@click.option("--assume", default="debian-12", show_default=True, help="Versions and defaults.")
+@click.option("--assume", multiple=True, help="debian-12, nginx=1.26.3  [default: debian-12]")
 @click.option("--cores", type=click.FloatRange(min=0, min_open=True), help="Of the host.")
 @click.option("--memory", type=Parsed("size", parse_bytes), help="Of the host: 32GiB.")
 @click.option("--nofile", type=COUNT, help="Descriptors a process  [default: 1024, the soft limit]")
@@ -81,8 +83,9 @@ def audit(**given: Any) -> int:
         raise BadInput("changes need a number to reach", place="--target", hint="add `-n 50k`")
     tree = Tree(asked.paths)
     host = _host(asked)
-    found = read_input(tree, host, _versions(asked), _nofile(asked))
-    audits = [_audited(asked, way.path, found.problems) for way in found.ways]
+    packages, versions = _packages(asked)
+    found = read_input(tree, host, packages, versions, _nofile(asked))
+    audits = [_audited(asked, way.path, found.problems, versions) for way in found.ways]
     first = min(audits, key=lambda each: each.holds)
     whole = msgspec.structs.replace(first, findings=_all_findings(audits))
     mended = changes_for(whole.path, whole.demand) if asked.diff or asked.fix else None
@@ -93,18 +96,21 @@ def audit(**given: Any) -> int:
     return 1 if errors or not whole.is_enough else 0
 
 
-def _audited(asked: Asked, path: Any, problems: tuple[Finding, ...]) -> Audit:
+def _audited(
+    asked: Asked, path: Path, problems: tuple[Finding, ...], versions: dict[str, Value]
+) -> Audit:
     mean = asked.mean_time or MEAN_TIME_S
     number = asked.target or 1
     burst = 0 if asked.target is None else math.ceil(number / mean)
     kinds = (Kind("any", 1.0, mean),)
     demand = Demand(number, kinds, asked.idle, float(asked.streams), burst)
     told = audit_path(path, demand, asked.target, problems)
-    if asked.mean_time is not None or asked.target is None:
-        return told
-    why = f"{NOBODY}: --mean-time; so {demand.rate:,.0f} requests arrive a second"
-    more = assumed("mean_time_s", MEAN_TIME_S, why)
-    return msgspec.structs.replace(told, assumed=(*told.assumed, more))
+    known = (versions[hop.program] for hop in path.hops if hop.program in versions)
+    more = [each for each in dict.fromkeys(known) if each.source is Source.ASSUMED]
+    if asked.mean_time is None and asked.target is not None:
+        why = f"{NOBODY}: --mean-time; so {demand.rate:,.0f} requests arrive a second"
+        more.append(assumed("mean_time_s", MEAN_TIME_S, why))
+    return msgspec.structs.replace(told, assumed=(*told.assumed, *more))
 
 
 def _host(asked: Asked) -> Host:
@@ -119,11 +125,28 @@ def _host(asked: Asked) -> Host:
     return Host("host", Count(), asked.cores or CORES, asked.memory or 0, tuple(values))
 
 
-def _versions(asked: Asked) -> dict[str, str]:
-    if asked.assume not in VERSIONS:
-        known = ", ".join(f"`{name}`" for name in VERSIONS)
-        raise BadInput(f"`{asked.assume}` is not known", place="--assume", hint=f"one of {known}")
-    return VERSIONS[asked.assume]
+def _packages(asked: Asked) -> tuple[Packages, dict[str, Value]]:
+    """What the assumed distribution has, and the version of each program, with who says so."""
+    named = [each for each in asked.assume if "=" not in each] or [DISTRIBUTIONS[0]]
+    if len(named) > 1 or named[0] not in DISTRIBUTIONS:
+        known = ", ".join(f"`{name}`" for name in (*DISTRIBUTIONS, "nginx=1.26.3"))
+        raise BadInput(f"`{named[-1]}` is not known", place="--assume", hint=f"one of {known}")
+    packages = read_packages(named[0])
+    versions = {
+        **{name: assumed(name, version, RAN_WHY) for name, version in RUN.items()},
+        **{
+            name: assumed(name, version, f"{packages.name}'s version")
+            for name, version in packages.programs.items()
+        },
+    }
+    for each in asked.assume:
+        name, is_version, version = each.partition("=")
+        if is_version and name not in versions:
+            known = ", ".join(f"`{name}`" for name in versions)
+            raise BadInput(f"`{name}` is not known", place="--assume", hint=f"one of {known}")
+        if is_version:
+            versions[name] = Value(name, version, Source.WRITTEN, "--assume")
+    return packages, versions
 
 
 def _nofile(asked: Asked) -> Value:
@@ -144,11 +167,14 @@ def _print(asked: Asked, whole: Audit, mended: Mended | None, found: Input, tree
         say.data(sarif(whole.findings))
     elif asked.as_json:
         answer = audit_json(whole, mended)
-        say.data({**answer, "files": found.files, "left": tree.left, "ways": len(found.ways)})
+        told = {"granted": found.granted, "unjoined": found.unjoined, "left": tree.left}
+        say.data({**answer, **told, "files": found.files, "ways": len(found.ways)})
     else:
         if len(found.ways) > 1:
             say.text(f"{len(found.ways)} ways through these files; this is the narrowest")
         show_audit(whole, len(found.files))
+        for said in found.granted:
+            say.item("taken for granted: ", said)
         for said in found.unjoined:
             say.item("not joined: ", said)
         if mended is not None:

@@ -6,24 +6,20 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from holdfast.checks.gone import GONE
+from holdfast.checks.gone import DIRECTIVE, GONE
 from holdfast.checks.login_limits import LOGIN
 from holdfast.checks.port_clash import PORT
+from holdfast.cli.audit_files import read_all
+from holdfast.facts.hosts import Packages
 from holdfast.model.errors import BadInput
 from holdfast.model.finding import Finding
 from holdfast.model.path import Hop, Host, Path, Protocol
 from holdfast.model.values import Source, Value
 from holdfast.observe.tree import Tree
 from holdfast.programs.catalog import completed
-from holdfast.readers.catalog import recognised
 from holdfast.readers.contract import Found, Listen, Read
 from holdfast.readers.join import Way, join
-from holdfast.readers.text import Text
 
-VERSIONS = {"debian-12": {"nginx": "1.22.1", "haproxy": "2.6.12"}}
-"""What a distribution has, by its name for `--assume` (packages.debian.org, bookworm).
-
-Servers of Python apps come from elsewhere; they are those whose limits were run."""
 SOFT_NOFILE = 1_024
 SOFT_WHY = "systemd's DefaultLimitNOFILE=1024:524288, and a login's soft limit"
 RAISES = frozenset({"haproxy", "kernel", "service", "unknown"})
@@ -32,56 +28,56 @@ DROPPED = frozenset(gone.name for gone in GONE)
 
 
 class Input(msgspec.Struct, frozen=True):
-    """What was read: the ways that requests may take, what readers found, and the files."""
+    """What was read: the ways that requests may take, what readers found, and the files.
+
+    `granted` says what was taken for granted to tie it, `unjoined` what could not be tied.
+    """
 
     ways: tuple[Way, ...]
     problems: tuple[Finding, ...]
     files: tuple[str, ...]
     unjoined: tuple[str, ...]
+    granted: tuple[str, ...]
 
 
-def read_input(tree: Tree, host: Host, versions: Mapping[str, str], nofile: Value) -> Input:
-    """Every way through the files of a tree on one host; raises BadInput where nothing is known."""
-    reads = read_all(tree)
-    ways = join([_with_rest(read) for read in reads], host, versions)
+def read_input(
+    tree: Tree, host: Host, packages: Packages, versions: Mapping[str, Value], nofile: Value
+) -> Input:
+    """Every way through the files of a tree on one host; raises BadInput where nothing is known.
+
+    `versions` are those of the programs of which no file says one, `packages` what the host's
+    distribution has.
+    """
+    read = read_all(tree, packages)
+    reads = [_with_rest(each) for each in read.reads]
+    ways = join(reads, host, {name: str(told.value) for name, told in versions.items()})
     if not ways:
         hint = "name nginx.conf, haproxy.cfg, gunicorn.conf.py, a unit, a Compose file, or a folder"
         raise BadInput("nothing that was read says how requests arrive", hint=hint)
     known = tuple(
         msgspec.structs.replace(way, path=_completed(way, nofile)) for way in _joined(ways)
     )
-    problems = dict.fromkeys(problem for read in reads for problem in read.problems)
-    unjoined = dict.fromkeys(said for way in ways for said in way.path.unjoined)
-    files = dict.fromkeys(name for read in reads for name in read.files)
-    return Input(known, tuple(problems), tuple(files), tuple(unjoined))
-
-
-def read_all(tree: Tree) -> list[Read]:
-    """What each file says that a reader knows, but for those that another one took in."""
-    reads: list[Read] = []
-    taken: set[str] = set()
-    for name in tree.names:
-        data = None if name in taken else tree.read(name)
-        if data is None:
-            continue
-        text = Text(name, data)
-        reader = recognised(text)
-        if reader is None:
-            continue
-        try:
-            read = reader.read(text, tree)
-        except BadInput as wrong:
-            tree.left[name] = wrong.fault
-            continue
-        taken.update(read.files, (name,))
-        reads.append(read)
-    return reads
+    problems = dict.fromkeys(problem for each in read.reads for problem in each.problems)
+    unjoined = (*read.unjoined, *(said for way in ways for said in way.path.unjoined))
+    granted = (*read.granted, *(said for way in ways for said in way.assumed))
+    files = dict.fromkeys(name for each in read.reads for name in each.files)
+    return Input(
+        known,
+        tuple(problems),
+        tuple(files),
+        tuple(dict.fromkeys(unjoined)),
+        tuple(dict.fromkeys(granted)),
+    )
 
 
 def _with_rest(read: Read) -> Read:
     """The read with what laws look at besides settings: ports, dropped directives, logins."""
     unread = [Value(w.text, True, Source.WRITTEN, w.text, w.place) for w in read.unread]
-    dropped = tuple(value for value in unread if value.setting in DROPPED)
+    dropped = tuple(
+        msgspec.structs.replace(value, setting=DIRECTIVE + value.setting)
+        for value in unread
+        if value.setting in DROPPED
+    )
     sysctls = () if read.hops else tuple(value for value in unread if "." in value.setting)
     logins = tuple(
         msgspec.structs.replace(value, setting=LOGIN)

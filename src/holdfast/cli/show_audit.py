@@ -23,11 +23,11 @@ COLUMNS = (
     say.Column(""),
     say.Column("what limits it"),
     say.Column("sure", is_number=True),
-    say.Column("onset", is_number=True, spare=1),
+    say.Column("onset", is_number=True, spare=3),
     say.Column("best", is_number=True),
     say.Column("when full", spare=2),
-    say.Column("where", spare=3),
-    say.Column("", spare=4),
+    say.Column("where", spare=4),
+    say.Column("", spare=1),
 )
 BAR_COLUMNS = 9
 REQUESTS = " requests in flight"
@@ -72,7 +72,7 @@ def _show_answer(audited: Audit, files: int) -> None:
     what = limit.resource if value is None else f"{value.setting} {_said(value)}"
     where = "" if value is None or value.place is None else f" at {_at(value.place)}"
     say.item("  because of ", f"{what} of {limit.hop}{where}: {limit.formula}")
-    say.item("  past it ", limit.full.told or limit.full.act.value)
+    say.item("  past it: ", limit.full.told or limit.full.act.value)
 
 
 def _span(holds: Holds, what: str = "") -> str:
@@ -168,7 +168,6 @@ def audit_json(audited: Audit, mended: Mended | None = None) -> dict[str, Any]:
             {"streams": streams, "holds": msgspec.structs.asdict(holds)}
             for streams, holds in audited.other_ways
         ],
-        "unjoined": list(audited.path.unjoined),
     }
     if mended is not None:
         answer["changes"] = [_change_json(change) for change in mended.changes]

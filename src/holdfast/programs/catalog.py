@@ -45,6 +45,13 @@ ROWS: dict[str, tuple[Setting, ...]] = {
     "granian": granian.ROWS,
 }
 """Every setting of a program whose files people write."""
+RUN: dict[str, str] = {
+    "gunicorn": gunicorn.RUN,
+    "uvicorn": uvicorn.RUN,
+    "hypercorn": hypercorn.RUN,
+    "granian": granian.RUN,
+}
+"""The version of each server of Python apps whose limits were run: no distribution's."""
 
 
 def completed(hop: Hop) -> Hop:

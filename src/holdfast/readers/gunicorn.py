@@ -110,6 +110,9 @@ _RECOGNISED = re.compile(
     r"\s*(?::[^=\n]*)?=(?!=)",
     re.MULTILINE,
 )
+_COMMENTED = re.compile(r"^[ \t]*#[ \t]*worker_class[ \t]*=[ \t]*(['\"])(\w+)\1", re.MULTILINE)
+COMMENTED = "commented_worker_class"
+"""A hop's value: the class of workers that a comment offers."""
 DEFAULT_FILE = "gunicorn.conf.py"
 
 
@@ -131,6 +134,11 @@ class _Server:
                 self._assigned(name, lands, amount, names[name])
         if "bind" in names:
             self._bound(names["bind"])
+        offered = _COMMENTED.search(text.said)
+        if offered is not None:
+            place = text.place(*offered.span(2))
+            said = written(COMMENTED, offered[2], offered[0].strip(), place)
+            self.settings.values[COMMENTED] = said
         app_name = names.get("wsgi_app")
         if isinstance(app_name, Known) and isinstance(app_name.value, str):
             self.name = app_name.value
@@ -282,17 +290,11 @@ def read(text: Text, _files: Files) -> Read:
     server.file(text, {})
     first = re.search(r"\S[^\n]*", text.said)
     found = server.hop((), Said.of(text, *first.span()) if first else Said.of(text, 0, 0), {})
-    if not server.name:
-        found = _named(found, posixpath.basename(text.name))
     return Read(
         hops=(found,),
         problems=tuple(problems.found),
         files=(text.name,),
     )
-
-
-def _named(found: Found, name: str) -> Found:
-    return Found(name, found.program, found.processes, found.values, found.listens)
 
 
 def recognises(text: Text) -> bool:

@@ -40,9 +40,9 @@ _LOOK = re.compile(
     r"|(?:worker_(?:processes|connections)|proxy_pass)\s[^\n;]*;)",
     re.MULTILINE,
 )
-_WHOLE = {"http", "events", "stream", "mail", "worker_processes", "user", "pid", "daemon"}
+WHOLE = {"http", "events", "stream", "mail", "worker_processes", "user", "pid", "daemon"}
 """Any of these at the outermost level, and it is a main file; else a part of one."""
-_SITE = {"server", "upstream", "map", "limit_conn_zone"}
+SITE = {"server", "upstream", "map", "limit_conn_zone"}
 _URL = re.compile(r"(?:(?P<scheme>https?|grpcs?|\$\w+)://)?(?P<where>unix:[^:]+|[^/]*)")
 _TAIL = re.compile(r"\$\{?(?:request_uri|uri|document_uri)\b")
 """Variables that begin with a slash: they end the server's name as a slash does."""
@@ -279,7 +279,7 @@ def read(text: Text, files: Files) -> Read:
         hint = "give nginx.conf, a file that it includes, or what `nginx -T` prints"
         raise BadInput("holds no directive of nginx", place=text.name, hint=hint)
     site = _Site(problems)
-    whole = not _WHOLE.isdisjoint(one.name for one in top)
+    whole = not WHOLE.isdisjoint(one.name for one in top)
     level = _main(site, top) if whole else _part(site, top)
     any_of_it = whole or site.dials or site.sockets
     hops = (_found(site, level, whole=whole),) if any_of_it else ()
@@ -291,7 +291,7 @@ def _part(site: _Site, top: list[Directive]) -> Level:
     """Walk a part of a configuration as if it stood where it belongs."""
     names = {one.name for one in top}
     site.gather(top, rows.HTTP)
-    context = rows.HTTP if names & _SITE else rows.SERVER
+    context = rows.HTTP if names & SITE else rows.SERVER
     if context == rows.SERVER and not names & {"location", "listen"}:
         context = rows.LOCATION
     part = site.levels.enter(top, context)
