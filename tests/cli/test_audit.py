@@ -99,6 +99,22 @@ def test_a_site_that_no_main_file_can_mean_is_said(guide: Path) -> None:
 
 
 @pytest.mark.slow
+def test_an_edge_before_what_nobody_read_is_judged_too(guide: Path) -> None:
+    """A way to an unknown program is left out only where its edge stands on another way."""
+    (guide / "haproxy.cfg").write_text(
+        "defaults\n    mode http\n"
+        "frontend f\n    bind :90\n    maxconn 21\n    default_backend b\n"
+        "backend b\n    server s 127.0.0.1:9999\n"
+    )
+    answer = said(guide)
+    assert (answer["ways"], answer["holds"]["best"]) == (2, 21)
+    assert answer["narrowest"]["program"] == "haproxy"
+    assert answer["unjoined"] == [
+        "haproxy dials 127.0.0.1:9999 (haproxy.cfg:8), and nothing that was read listens there"
+    ]
+
+
+@pytest.mark.slow
 def test_versions_are_told_or_assumed(guide: Path) -> None:
     """What a later nginx dropped is a note for Debian's, and a warning for the one that is told."""
     told = audit(guide)

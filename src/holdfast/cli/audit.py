@@ -105,8 +105,13 @@ def _audited(
     kinds = (Kind("any", 1.0, mean),)
     demand = Demand(number, kinds, asked.idle, float(asked.streams), burst)
     told = audit_path(path, demand, asked.target, problems)
-    known = (versions[hop.program] for hop in path.hops if hop.program in versions)
-    more = [each for each in dict.fromkeys(known) if each.source is Source.ASSUMED]
+    taken = (versions[hop.program] for hop in path.hops if hop.program in versions)
+    told_by = {hop.program: hop.version for hop in path.hops}
+    more = [
+        each
+        for each in dict.fromkeys(taken)
+        if each.source is Source.ASSUMED and each.value == told_by[each.setting]
+    ]
     if asked.mean_time is None and asked.target is not None:
         why = f"{NOBODY}: --mean-time; so {demand.rate:,.0f} requests arrive a second"
         more.append(assumed("mean_time_s", MEAN_TIME_S, why))

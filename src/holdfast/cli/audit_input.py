@@ -18,7 +18,7 @@ from holdfast.model.values import Source, Value
 from holdfast.observe.tree import Tree
 from holdfast.programs.catalog import completed
 from holdfast.readers.contract import Found, Listen, Read
-from holdfast.readers.join import Way, join
+from holdfast.readers.join import UNKNOWN, Way, join
 
 SOFT_NOFILE = 1_024
 SOFT_WHY = "systemd's DefaultLimitNOFILE=1024:524288, and a login's soft limit"
@@ -115,9 +115,15 @@ def _port(listen: Listen) -> tuple[Value, ...]:
 
 
 def _joined(ways: Sequence[Way]) -> Sequence[Way]:
-    """The ways that lead to a program that was read; all of them where none does."""
-    known = [way for way in ways if all(hop.program != "unknown" for hop in way.path.hops)]
-    return known or ways
+    """The ways, without those to an unknown program whose other hops are all on another way."""
+    known = [way for way in ways if all(hop.program != UNKNOWN for hop in way.path.hops)]
+    seen = {hop.name for way in known for hop in way.path.hops}
+    rest = (way for way in ways if way not in known)
+    return [*known, *(way for way in rest if not _read(way) <= seen)]
+
+
+def _read(way: Way) -> set[str]:
+    return {hop.name for hop in way.path.hops if hop.program != UNKNOWN}
 
 
 def _completed(way: Way, nofile: Value) -> Path:

@@ -71,8 +71,15 @@ def _show_answer(audited: Audit, files: int) -> None:
     limit, value = audited.narrowest
     what = limit.resource if value is None else f"{value.setting} {_said(value)}"
     where = "" if value is None or value.place is None else f" at {_at(value.place)}"
-    say.item("  because of ", f"{what} of {limit.hop}{where}: {limit.formula}")
+    say.item("  because of ", f"{what} of {_called(audited, limit.hop)}{where}: {limit.formula}")
     say.item("  past it: ", limit.full.told or limit.full.act.value)
+
+
+def _called(audited: Audit, hop: str) -> str:
+    """The hop's name without the unit or container that it is in, where that names it as well."""
+    short = hop.rpartition(": ")[2]
+    alike = [each for each in audited.path.hops if each.name.rpartition(": ")[2] == short]
+    return short if len(alike) == 1 else hop
 
 
 def _span(holds: Holds, what: str = "") -> str:
@@ -89,7 +96,7 @@ def _show_walls(audited: Audit) -> None:
     rows = [
         (
             ">" if index == 0 else "",
-            f"{limit.hop}: {limit.resource}",
+            f"{_called(audited, limit.hop)}: {limit.resource}",
             format_count(holds.sure),
             format_count(holds.onset),
             format_count(holds.best),

@@ -10,6 +10,8 @@ ANY = frozenset({"*", "0.0.0.0", "::"})
 """Listens on every address of its host."""
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 """Names of the host itself; so is all of 127.0.0.0/8."""
+INSTANCE = re.compile(r"%[iIjJ]")
+"""What an instance's name takes the place of, in a systemd unit that several are started from."""
 _PORT = re.compile(r"(?:(?P<host>\[[^\]]*\]|[^:]*):)?(?P<port>\d+)")
 
 
@@ -57,7 +59,7 @@ def address(text: str, port: int | None = None, host: str = "*") -> Address:
             return unix(text.removeprefix(prefix))
     if text.startswith("/"):
         return unix(text)
-    if not text or "$" in text:
+    if not text or "$" in text or INSTANCE.search(text):
         return Address(text=text)
     found = _PORT.fullmatch(text)
     if found is None:
@@ -80,3 +82,20 @@ def reaches(dialled: Address, listening: Address) -> bool:
         return True
     here = dialled.is_local or dialled.is_any
     return here and (listening.is_any or listening.is_local)
+
+
+def of_instance(dialled: Address, listening: Address) -> bool:
+    """Whether some instance of a unit that listens on `800%i` or `/run/app-%i.sock` is dialled."""
+    if listening.path:
+        return _like(listening.path, dialled.path)
+    host, _, port = listening.text.rpartition(":")
+    if dialled.port is None or not INSTANCE.search(listening.text):
+        return False
+    here = not host or host in ANY | LOCAL or bool(_like(host, dialled.host))
+    return here and _like(port, str(dialled.port))
+
+
+def _like(pattern: str, text: str) -> bool:
+    """Whether a text is one of those that an instance's name makes of the pattern."""
+    parts = INSTANCE.split(pattern)
+    return len(parts) > 1 and bool(re.fullmatch(".+".join(map(re.escape, parts)), text))

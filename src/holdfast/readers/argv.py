@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from holdfast.model.values import Source, Value
+from holdfast.readers.address import INSTANCE
 from holdfast.readers.contract import Amount, Fault, Problems
 from holdfast.readers.said import Said
 from holdfast.readers.text import Word, written
@@ -107,13 +108,15 @@ class Settings:
         try:
             value = option.amount(said.chars if not option.flag else "")
         except ValueError as wrong:
-            unknown = "$" in said.chars
+            of_instance = INSTANCE.search(said.chars) is not None
+            unknown = "$" in said.chars or of_instance
             fault = Fault.UNKNOWN_VALUE if unknown else Fault.ARGUMENT
-            hint = "say it where it is read, or with --assume" if unknown else ""
+            why = "each instance has its own" if of_instance else str(wrong)
+            hint = "write the value itself to have it counted" if unknown else ""
             name = option.names[-1]
             if unknown:
                 self.unknown[option.lands] = said
-            self.problems.add(fault, f"`{name} {said.chars}`: {wrong}", said.place, hint)
+            self.problems.add(fault, f"`{name} {said.chars}`: {why}", said.place, hint)
             return
         self.values.pop(option.lands, None)
         self.values[option.lands] = written(option.lands, value, said.line, said.place)

@@ -58,6 +58,7 @@ def cores(text: str) -> Scalar:
         raise ValueError("is no number of processors") from None
 
 
+_VERSION = re.compile(r"\d+(?:\.\d+)+")
 ROWS: tuple[tuple[tuple[str, ...], str, Callable[[str], Scalar]], ...] = (
     (("mem_limit",), "cgroup_memory_max", size),
     (("deploy", "resources", "limits", "memory"), "cgroup_memory_max", size),
@@ -267,9 +268,10 @@ class _Compose:
             values = tuple(service.values.values())
             found = [under(name, server, values) for server in service.servers()]
             servers += [_placed(server, service) for server in found]
-            edge = next((one.program for one in found if one.found is None), _edge(service))
-            if edge and values:
-                around.append(Around(name, edge, values))
+            image, version = _edge(service)
+            edge = next((one.program for one in found if one.found is None), image)
+            if edge and (values or version):
+                around.append(Around(name, edge, values, version))
         return gathered(servers, self.problems, self.names, around=tuple(around))
 
 
@@ -280,11 +282,12 @@ def _quiet(text: Text) -> Yaml | None:
         return None
 
 
-def _edge(service: _Service) -> str:
-    """The edge that a service's image is, or nothing."""
+def _edge(service: _Service) -> tuple[str, str]:
+    """The edge that a service's image is, with the version of its tag; or nothing."""
     said = service.scalar("image")
-    name = posixpath.basename(said.chars).partition(":")[0] if said is not None else ""
-    return name if name in EDGES else ""
+    name, _, tag = posixpath.basename(said.chars if said is not None else "").partition(":")
+    version = _VERSION.match(tag)
+    return (name, version[0] if version else "") if name in EDGES else ("", "")
 
 
 def _placed(server: Server, service: _Service) -> Server:

@@ -118,11 +118,15 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class Around(msgspec.Struct, frozen=True):
-    """What holds for a `program` because of who starts it, such as `nofile` of a systemd unit."""
+    """What holds for a `program` because of who starts it, such as `nofile` of a systemd unit.
+
+    `version` is that of a container's image, "" where nothing says it.
+    """
 
     name: str
     program: str
     values: tuple[Value, ...]
+    version: str = ""
 
 
 class Read(msgspec.Struct, frozen=True):

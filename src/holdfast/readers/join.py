@@ -13,7 +13,7 @@ import msgspec
 
 from holdfast.model.path import Hop, Host, Link, Path, Protocol, Spread
 from holdfast.model.values import Scalar, Source, Value
-from holdfast.readers.address import reaches
+from holdfast.readers.address import INSTANCE, of_instance, reaches
 from holdfast.readers.contract import Dial, Found, Listen, Read, Server
 
 UNKNOWN = "unknown"
@@ -69,16 +69,21 @@ class _Join:
     def __init__(self, reads: Sequence[Read], host: Host, versions: Mapping[str, str]) -> None:
         told = tuple(value for read in reads for value in read.host)
         self.host = msgspec.structs.replace(host, values=host.values + told)
-        self.versions = versions
+        self.versions = dict(versions)
         self.founds = _merged([found for read in reads for found in read.hops])
         self.around: dict[str, list[Value]] = {}
         for around in (around for read in reads for around in read.around):
             self.around.setdefault(around.program, []).extend(around.values)
+            if around.version:
+                self.versions[around.program] = around.version
         self._at: dict[object, list[tuple[Found, Listen]]] = {}
+        self._instances: list[tuple[Found, Listen]] = []
         for found in self.founds:
             for listen in found.listens:
                 where = listen.address
                 self._at.setdefault(where.path or where.port, []).append((found, listen))
+                if INSTANCE.search(str(where)):
+                    self._instances.append((found, listen))
 
     def ways(self) -> Iterator[Way]:
         """The ways that begin at hops which no other one dials."""
@@ -125,11 +130,11 @@ class _Join:
                 lost.append(server)
                 unjoined.append(_lost(found, server, who[0] if who else None))
                 continue
-            one, listen, elsewhere = who
-            if elsewhere:
-                assumed.append(_elsewhere(server, one))
+            one, listen, of_several = who
+            if of_several:
+                assumed.append(of_several)
             times = met[id(one)][2] if id(one) in met else 0
-            met[id(one)] = (one, listen, times + 1 if elsewhere or not times else times)
+            met[id(one)] = (one, listen, times + 1 if of_several or not times else times)
         if not servers:
             unjoined.append(f"{dial.way}: `{dial.name}` has no server")
         if not met:
@@ -157,19 +162,28 @@ class _Join:
                     (*unjoined, *(tail.unjoined if tail else ())),
                 )
 
-    def _who(self, server: Server) -> list[tuple[Found, Listen, bool]]:
-        """Who listens where a server is dialled; the last part says that it must be elsewhere.
+    def _who(self, server: Server) -> list[tuple[Found, Listen, str]]:
+        """Who listens where a server is dialled; with what is assumed if it is one of several.
 
         A container is reached by its name. A port of another host is taken to be that of the
         only program that listens on it for every address.
         """
         where = server.address
         there = self._at.get(where.path or where.port, [])
-        found = [(one, listen, False) for one, listen in there if reaches(where, listen.address)]
-        found = found or [(one, listen, False) for one, listen in there if one.name == where.host]
+        found = [(one, listen, "") for one, listen in there if reaches(where, listen.address)]
+        found = found or [(one, listen, "") for one, listen in there if one.name == where.host]
+        if found:
+            return found
+        found = [
+            (one, listen, f"{where} is taken to be an instance of `{one.name}`")
+            for one, listen in self._instances
+            if of_instance(where, listen.address)
+        ]
         if found or where.path or where.is_local or where.port is None:
             return found
-        anywhere = [(one, listen, True) for one, listen in there if listen.address.is_any]
+        anywhere = [
+            (one, listen, _elsewhere(server, one)) for one, listen in there if listen.address.is_any
+        ]
         return anywhere if len({id(one) for one, _, _ in anywhere}) == 1 else []
 
     def _processes(self, found: Found) -> int:

@@ -55,7 +55,9 @@ def host_and_port(
     """Where `uds`, or `host` and `port`, have it listen; `start` stands for what nobody said."""
     lost = settings.unknown.get("port") or settings.unknown.get("host")
     if lost is not None:
-        return (Listen(Address(text=lost.chars), Protocol.HTTP_1, lost.place),)
+        at = (settings.unknown.get(name) or settings.said.get(name) for name in ("host", "port"))
+        said = ":".join(each.chars for each in at if each is not None)
+        return (Listen(Address(text=said), Protocol.HTTP_1, lost.place),)
     uds = settings.said.get("uds")
     if uds is not None:
         return (listen(Address(path=uds.chars), uds, program, settings),)

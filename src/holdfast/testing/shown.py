@@ -26,7 +26,8 @@ def shown(read: Read, files: Mapping[str, str]) -> str:
     if read.host:
         lines += ["host", *_values(read.host, where)]
     for around in read.around:
-        lines += [f"around {around.program} ({around.name})", *_values(around.values, where)]
+        who = f"{around.program} {around.version}".rstrip()
+        lines += [f"around {who} ({around.name})", *_values(around.values, where)]
     lines += [line for problem in read.problems for line in _problem(problem, where)]
     lines += [f"unread {word.text}{where(word.place)}" for word in read.unread]
     return "\n".join(lines) + "\n"
