@@ -27,14 +27,13 @@ class Service(msgspec.Struct, frozen=True):
 class EdgeLayout(msgspec.Struct, frozen=True):
     """What an edge is told of the path: which program, and what stands behind it.
 
-    `workers` slots, each of which keeps an idle connection `keep_alive_s`; the longest request
-    takes `longest_s`, and a stop gives `grace_s`. `opening_rate` clients arrive a second where a
-    trial opens them. `costs` are what its processes, requests and idle clients take.
+    A worker keeps an idle connection `keep_alive_s`; the longest request takes `longest_s`, and a
+    stop gives `grace_s`. `opening_rate` clients arrive a second where a trial opens them. `costs`
+    are what its processes, requests and idle clients take.
     """
 
     program: Program
     version: str
-    workers: int = 1
     keep_alive_s: float = 75.0
     grace_s: float = 30.0
     longest_s: float = 60.0
