@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from holdfast.model.chance import fullest
 from holdfast.model.path import Demand, Hop, Kind
+from holdfast.programs import haproxy, nginx
 from holdfast.sizing.edge import size_edge
 from holdfast.sizing.layout import EdgeLayout, Program
 from tests.edges import demand, host
@@ -45,6 +46,17 @@ def test_haproxys_sockets_fit_its_descriptors(in_flight: int, nofile: int) -> No
     assert 2 * maxconn < number(hop, "ulimit_n") <= nofile
     assert maxconn * hop.processes >= in_flight
     assert number(hop, "server_maxconn") * 8 >= maxconn
+
+
+@given(SIZES, FILES)
+def test_descriptors_are_what_the_programs_count(in_flight: int, nofile: int) -> None:
+    """An edge is given descriptors for its connections, and what its program takes itself."""
+    hop = sized("nginx", in_flight, nofile)
+    left = number(hop, "worker_rlimit_nofile") - number(hop, "worker_connections")
+    assert left == nginx.own_descriptors(hop)
+    hop = sized("haproxy", in_flight, nofile)
+    left = number(hop, "ulimit_n") - 2 * number(hop, "maxconn")
+    assert left == haproxy.counted_for_itself(hop, host(nofile))
 
 
 @pytest.mark.parametrize("program", ["nginx", "haproxy"])

@@ -20,6 +20,8 @@ from holdfast.programs.sockets import (
 
 REUSE_SHARE = 15 / 16
 """Once 1/16 of its connections is free, nginx closes clients that have sent nothing yet."""
+OWN = 6
+"""Descriptors of a worker: the standard ones and the error log (4), epoll and an event."""
 
 
 def limits(hop: Hop, path: Path, demand: Demand) -> tuple[Limit, ...]:
@@ -74,14 +76,14 @@ def own_connections(hop: Hop) -> float:
 def own_descriptors(hop: Hop) -> float:
     """Descriptors of an idle worker process: as observed, or counted.
 
-    Counted: standard ones and the error log (4), epoll and an event (2), its other logs, one
-    channel for each worker process, and listening sockets (with `reuseport` those of all).
+    Counted: `OWN`, its other logs, one channel for each worker process, and listening sockets
+    (with `reuseport` those of all).
     """
     seen = hop.get("own_descriptors")
     if seen is not None and seen.value is not None:
         return seen.number
     listening = effective(hop, rows.LISTENERS).number * _sockets(hop)
-    return 6 + effective(hop, rows.LOG_FILES).number + hop.processes + listening
+    return OWN + effective(hop, rows.LOG_FILES).number + hop.processes + listening
 
 
 def _sockets(hop: Hop) -> int:

@@ -10,20 +10,14 @@ import math
 
 from holdfast.model.path import Demand, Hop, Host, Link, Protocol, Spread
 from holdfast.model.values import Value, derived, observed
+from holdfast.programs import haproxy, nginx
 from holdfast.sizing.counting import MOST_PROCESSES, number, on_one
 from holdfast.sizing.layout import EdgeLayout
 
-NGINX_ONSET = 15 / 16
-"""nginx closes what has not asked yet once 1/16 of `worker_connections` is free."""
 NGINX_LISTENERS = 2
 """One port and one probe socket; each worker's channel to its master is one connection more."""
-NGINX_OWN = 6
-"""Descriptors of a worker besides connections, and besides its listeners and one channel for each
-worker: the standard ones and the error log (4), epoll and an event."""
-HAPROXY_OWN = 22
-"""What HAProxy adds to 2 maxconn to make maxsock, besides three a thread: 10 of its own, a listener
-on the port, one of the runtime API and 10 clients of that (`compute_ideal_maxsock`)."""
-A_THREAD = 3
+HAPROXY_LISTENERS = 1
+"""A socket of the port each process; the runtime API's is counted beside it."""
 MOST_THREADS = 64
 """HAProxy's own limit of a process (MAX_THREADS)."""
 UPSTREAM_IDLE_S = 5.0
@@ -96,7 +90,7 @@ def _each(demand: Demand, count: int) -> tuple[int, int]:
 def _connections(demand: Demand, count: int) -> int:
     """`worker_connections` of nginx: the inverse of its wall, with onset at 15/16."""
     requests, idle = _each(demand, count)
-    taken = requests * (1 + 1 / demand.streams) / NGINX_ONSET
+    taken = requests * (1 + 1 / demand.streams) / nginx.REUSE_SHARE
     return 1 + NGINX_LISTENERS + math.ceil(taken - 1e-6) + idle
 
 
@@ -112,8 +106,11 @@ def _threads(host: Host, count: int) -> int:
 
 def _own(host: Host, layout: EdgeLayout, count: int) -> int:
     if layout.program == "nginx":
-        return NGINX_OWN + count * (1 + NGINX_LISTENERS)
-    return HAPROXY_OWN + A_THREAD * _threads(host, count)
+        return nginx.OWN + count * (1 + NGINX_LISTENERS)
+    commands = 1 + haproxy.STATS_CLIENTS  # the runtime API's socket, and who asks there
+    return (
+        haproxy.RESERVED + HAPROXY_LISTENERS + commands + haproxy.A_THREAD * _threads(host, count)
+    )
 
 
 def _nofile(demand: Demand, host: Host, layout: EdgeLayout, count: int) -> int:
@@ -206,7 +203,7 @@ def _haproxy(
             derived(f"tune_pool_{end}_fd_ratio", share, f"{POOL}, and none would be kept at {was}")
             for end, share, was in (("low", 99, 20), ("high", 100, 25))
         ),
-        derived("listeners", 1, "a socket of the port each process"),
+        derived("listeners", HAPROXY_LISTENERS, "a socket of the port each process"),
         derived("stats_sockets", 1, "the runtime API"),
         derived(
             "hard_stop_after_s",
