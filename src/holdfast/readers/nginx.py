@@ -179,7 +179,6 @@ class _Site:
         servers: tuple[Server, ...]
         stream = level.context == rows.STREAM_SERVER
         kind = rows.STREAM_UPSTREAM if stream else rows.UPSTREAM
-        named = self.upstreams.get(f"{rows.STREAM if stream else rows.HTTP} {where}")
         values, own = dict(level.values), ()
         shared, servers = Spread.ONLY, (Server(address(where, port), word.place),)
         named = self.upstreams.get(f"{rows.STREAM if stream else rows.HTTP} {where}")
