@@ -85,12 +85,13 @@ def test_no_profile_at_that_place_is_bad_input(command: str) -> None:
     [
         ("http://127.0.0.1:9/", ("-n", "2k"), "a profile is of an app that is started here"),
         ("wait:app", ("-n", "50"), "50 in flight are too few for a profile"),
+        ("wait:app", ("-n", "2k", "--edge", "nginx"), "`--edge nginx` contradicts"),
     ],
 )
 def test_what_no_profile_can_be_taken_of(
     target: str, more: tuple[str, ...], fault: str, tmp_path: Path
 ) -> None:
-    """A URL, or too few requests: bad input before anything starts, and no file."""
+    """A URL, too few requests, an edge: bad input before anything starts, and no file."""
     out = tmp_path / "app.json"
     done = holdfast("prove", target, "--app-dir", WAIT, *more, "--profile-out", str(out))
     assert done.returncode == 2

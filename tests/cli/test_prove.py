@@ -113,6 +113,16 @@ def test_load_goes_to_this_machine_only(target: str, fault: str) -> None:
     assert "hint: " in done.stderr
 
 
+@pytest.mark.parametrize("edge", ["nginx", "haproxy"])
+def test_an_edge_before_a_url_is_bad_input(edge: str) -> None:
+    """What is asked for by name is not left out in silence; what is told to choose may be."""
+    words = ("prove", f"http://127.0.0.1:{free_port()}/", "-n", "10", "--edge")
+    done = holdfast(*words, edge)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"`--edge {edge}` contradicts a URL" in done.stderr
+    assert "nothing listens on" in holdfast(*words, "auto").stderr
+
+
 @pytest.mark.parametrize("target", ["http://127.0.0.1:9/", "wait:app"])
 def test_a_result_that_could_not_be_written_is_told_first(target: str, tmp_path: Path) -> None:
     """A folder as `--out` is refused before anything is started."""

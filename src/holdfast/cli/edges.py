@@ -71,8 +71,18 @@ def choose_edge(told: str, host: Elsewhere) -> Chosen:
 
 def check_installed(told: str) -> None:
     """Raise BadInput where an edge was asked for by name and is not installed."""
-    if told not in {AUTO, NONE}:
+    if _is_named(told):
         found(PROGRAMS[told])
+
+
+def refuse_named(told: str, beside: str, hint: str) -> None:
+    """Raise BadInput where an edge was asked for by name `beside` what starts none."""
+    if _is_named(told):
+        raise BadInput(f"`--edge {told}` contradicts {beside}", place="--edge", hint=hint)
+
+
+def _is_named(told: str) -> bool:
+    return told not in {AUTO, NONE}
 
 
 def edge_layout(chosen: Chosen, mean_time_s: float, **told: Any) -> EdgeLayout | None:

@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from holdfast.cli.context import Options, known_mean_time_s
-from holdfast.cli.edges import AUTO, NONE, check_installed, edge_option
+from holdfast.cli.edges import AUTO, NONE, check_installed, edge_option, refuse_named
 from holdfast.cli.options import (
     COUNT,
     COUNT_OR_ZERO,
@@ -70,15 +70,21 @@ def prove(target: str, **given: Any) -> int:
         if profile_out or given["profile"]:
             hint = "name the app itself, as `module:attribute`, with --app-dir"
             raise BadInput("a profile is of an app that is started here", place="TARGET", hint=hint)
+        hint = (
+            "leave it out, or name the app itself, as `module:attribute`: nothing is started here"
+        )
+        refuse_named(given["edge"], "a URL", hint)
         if by_rate is not None:
             given["in_flight"] = by_rate.in_flight(given["mean_time_s"])
         names = UrlProof.__struct_fields__
         wanted = {key: value for key, value in given.items() if key in names}
         return prove_url(UrlProof(target=target, by_rate=by_rate, **wanted))
     check_app(target)
-    check_installed(given["edge"])
     if profile_out is not None:
-        given["edge"] = NONE  # a profile is of the app alone
+        hint = "leave it out: a profile is of the app alone, and a plan adds what an edge takes"
+        refuse_named(given["edge"], "`--profile-out`", hint)
+        given["edge"] = NONE
+    check_installed(given["edge"])
     names = Options.__struct_fields__
     wanted = {key: value for key, value in given.items() if key in names}
     if by_rate is not None:
