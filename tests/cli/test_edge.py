@@ -6,11 +6,13 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from holdfast.model.units import format_bytes, format_seconds
 from tests.cli.run import SHOP, WAIT, command, environment, holdfast, started
 from tests.edges import INSTALLED, PROGRAMS
 from tests.helpers import free_port, wait_until
@@ -41,10 +43,40 @@ def test_the_plan_names_the_edge_and_explains_each_of_its_values(program: str) -
         assert value["why"]
 
 
+@pytest.mark.parametrize("asked", [(), ("--edge", "nginx"), ("--edge", "haproxy")])
+def test_the_plan_notes_what_the_edge_answers_itself(asked: tuple[str, ...]) -> None:
+    """The longest body and wait are noted from the edge's values, whoever chose the edge."""
+    there = ("--cores", "8", "--memory", "24GiB", "--nofile", "20k")
+    plan = json.loads(holdfast("plan", "-n", "20k", *there, *asked, "--json").stdout)
+    (edge,) = (hop for hop in plan["hops"] if hop["name"] == "edge")
+    values = {value["setting"]: value["value"] for value in edge["values"]}
+    body, wait = {
+        "nginx": ("client_max_body_size", "proxy_read_timeout_s"),
+        "haproxy": ("max_body", "timeout_server_s"),
+    }[edge["program"]]
+    (note,) = (note for note in plan["notes"] if "answers 413" in note)
+    assert f"413 to a body over {format_bytes(values[body])}" in note
+    assert f"504 where a worker is silent for {format_seconds(values[wait])}" in note
+    assert "header names with `_` do not pass" in note
+    assert ("websockets" in note) == (edge["program"] == "nginx")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_up_as_json_says_the_plans_notes_too(program: str) -> None:
+    """Where events alone go to stdout, what the edge answers itself is said on stderr."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        asked = ("--port", str(taken.getsockname()[1]), "-n", "10", "--edge", program, "--json")
+        done = holdfast("up", "wait:app", "--app-dir", WAIT, *asked)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"note: {program} answers 413 to a body over" in done.stderr
+
+
 def test_without_an_edge_the_plan_has_none() -> None:
-    """`--edge none`: clients reach the workers themselves."""
+    """`--edge none`: clients reach the workers themselves, and nothing is noted of an edge."""
     plan = json.loads(holdfast("plan", "-n", "2k", "--edge", "none", "--json").stdout)
     assert [hop["name"] for hop in plan["hops"]] == ["kernel", "workers"]
+    assert plan["notes"] == []
 
 
 @BEHIND_NOTHING

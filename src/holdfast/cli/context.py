@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from holdfast.cli.edges import NONE, Chosen, choose_edge, edge_layout
+from holdfast.cli.edges import NONE, Chosen, choose_edge, edge_layout, edge_notes
 from holdfast.cli.elsewhere import Elsewhere, planned_host
 from holdfast.facts.profiles import read_profiles
 from holdfast.model.errors import BadInput
@@ -109,7 +109,8 @@ def plan_path(options: Options, sizing: Callable[[Demand, Host, Layout], Path] =
     )
     path = sizing(demand, host, layout)
     walls = path_walls(path, demand)
-    return Planned(options, project, demand, host, path, walls, mean_time, (*notes, *chosen.notes))
+    notes += (*chosen.notes, *edge_notes(path))
+    return Planned(options, project, demand, host, path, walls, mean_time, notes)
 
 
 def _burst(options: Options, rate: float) -> int:

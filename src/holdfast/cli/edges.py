@@ -12,9 +12,12 @@ import msgspec
 from holdfast.cli.elsewhere import Elsewhere
 from holdfast.facts.profiles import read_profiles
 from holdfast.model.errors import BadInput
+from holdfast.model.path import Hop, Path
+from holdfast.model.units import format_bytes, format_seconds
 from holdfast.model.values import Source, Value
 from holdfast.sizing.layout import EdgeLayout, Program
 from holdfast.stack.edge_process import PROGRAMS, found, installed_version
+from holdfast.writers.haproxy import CHUNKED
 
 AUTO: Final = "auto"
 NONE: Final = "none"
@@ -23,6 +26,17 @@ COSTS: Final = ("base_bytes", "connection_bytes", "request_bytes", "idle_bytes",
 LONGEST_S: Final = 60.0
 LONGEST_MEANS: Final = 20
 """A request is given up after so many mean times, and never before a minute and a half."""
+_ANSWERS: Final = {
+    "nginx": (
+        "client_max_body_size",
+        "proxy_read_timeout_s",
+        0,
+        "websockets and header names with `_`",
+    ),
+    "haproxy": ("max_body", "timeout_server_s", CHUNKED, "header names with `_`"),
+}
+"""The settings of the largest body and of the longest wait, the shortest chunked body that is
+refused (0: none), and what is left out (docs/edge-faults.md)."""
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -96,6 +110,26 @@ def edge_layout(chosen: Chosen, mean_time_s: float, **told: Any) -> EdgeLayout |
         costs=edge_costs(chosen.program),
         **told,
     )
+
+
+def edge_notes(path: Path) -> tuple[str, ...]:
+    """What the path's edge answers itself that a worker alone would have been asked; from its
+    values, so that nobody meets a limit that was brought unasked and not told."""
+    edge = next((hop for hop in path.hops if hop.name == "edge"), None)
+    if edge is None:
+        return ()
+    body, wait, chunked, stays = _ANSWERS[edge.program]
+    told = [f"413 to a body over {format_bytes(_number(edge, body))}"]
+    if chunked:
+        told.append(f"411 to a chunked one from {format_bytes(chunked)} on")
+    told.append(f"504 where a worker is silent for {format_seconds(_number(edge, wait))}")
+    return (f"{edge.program} answers {', '.join(told)}; {stays} do not pass it",)
+
+
+def _number(hop: Hop, setting: str) -> float:
+    value = hop.get(setting)
+    assert value is not None, setting
+    return value.number
 
 
 def edge_costs(program: Program) -> tuple[Value, ...]:

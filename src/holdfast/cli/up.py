@@ -33,8 +33,10 @@ def up(app: str, as_json: bool, explain: bool, **given: object) -> int:
 
     nginx or HAProxy before one socket a worker, all owned by this process: what crashes is
     replaced, and connections that wait are not lost. Without either installed, or with
-    `--edge none`, clients reach the workers themselves. Stops on Ctrl-C or TERM once requests
-    have finished; on USR1 it says what it really runs with: descriptors, backlogs, somaxconn.
+    `--edge none`, clients reach the workers themselves. An edge has limits of its own (the longest
+    body, the longest wait, no websockets through nginx): a note of the plan says them. Stops on
+    Ctrl-C or TERM once requests have finished; on USR1 it says what it really runs with:
+    descriptors, backlogs, somaxconn.
 
     \b
     holdfast up shop:app --app-dir examples/shop --in-flight 50k
@@ -47,6 +49,8 @@ def up(app: str, as_json: bool, explain: bool, **given: object) -> int:
     config = stack_config(planned, **told)
     if not as_json:
         show.show_plan(planned, explain=explain)
+    for note in planned.notes if as_json else ():
+        say.say(f"note: {note}")
     report = say.event_json if as_json else say.event_line
     return Supervisor(config, report, report_edge=report).run()
 

@@ -16,6 +16,11 @@ def note(**what: Any) -> None:
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
     headers = [(name.decode("latin1"), value.decode("latin1")) for name, value in scope["headers"]]
+    if scope["type"] == "websocket":
+        note(websocket=scope["path"])
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.close"})
+        return
     note(method=scope["method"], target=scope["raw_path"].decode("latin1"), headers=headers)
     body = b""
     while True:
