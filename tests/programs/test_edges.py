@@ -238,6 +238,21 @@ def test_a_large_body_goes_to_a_file_and_a_small_one_to_memory() -> None:
     assert limit(edge("nginx", nofile=100), "descriptors", demand).per_request == 3
 
 
+def test_temporary_files_are_open_files_of_the_host() -> None:
+    """A body that fills a file takes one more of the host's open files, and one in memory none."""
+    upload = Demand(100, (Kind("upload", 1.0, 8.0, body_bytes=10**6),))
+
+    def opened(size: int) -> float:
+        path = edge("nginx", host=told(file_max=10**6), client_body_buffer_size=size)
+        path = msgspec.structs.replace(
+            path, hops=(*path.hops, Hop("kernel", "kernel", "", "here", 1))
+        )
+        (files,) = (each for each in path_limits(path, upload) if each.resource == "open files")
+        return files.per_request
+
+    assert (opened(16_384), opened(10**7)) == (4, 3)
+
+
 def test_answers_fill_buffers_and_then_a_file_unless_told_not_to() -> None:
     """Of 100 KB 36 KiB are kept in memory and the rest in a file; unbuffered, one page is kept."""
     demand = Demand(100, (Kind("page", 1.0, 8.0, answer_bytes=100_000),))

@@ -241,17 +241,18 @@ def _open_files(kernel: Hop, path: Path, on_host: tuple[Hop, ...], demand: Deman
     )
     found = [socket_ends(hop, path, demand) for hop in on_host]
     ends = sum(each.request for each in found)
+    files = sum(BUFFERED[h.program](h, demand)[2] for h in on_host if h.program in BUFFERED)
     return counted(
         kernel.name,
         "open files",
         capacity=most.number,
         own=own,
-        per_request=ends,
+        per_request=ends + files,
         per_idle=sum(each.idle for each in found),
         full=Full(Act.REFUSES, told="ENFILE"),
         enforcer="kernel (fs.file-max)",
         inputs=tuple(v for v in (most, used) if v is not None),
-        formula=f"{ends:g} a request over the whole host, {own:,.0f} in use",
+        formula=f"{ends + files:g} a request over the whole host, {own:,.0f} in use",
     )
 
 
