@@ -15,6 +15,7 @@ from holdfast.model.values import Value
 from holdfast.sizing.layout import Program
 from holdfast.stack.differences import Difference, differences
 from holdfast.stack.process import StackProcess
+from holdfast.stack.register import find_stack
 from tests.edges import PROGRAMS
 from tests.stack.driving import config, running
 from tests.stack.edges import SLOTS, behind
@@ -76,6 +77,7 @@ def test_a_backlog_that_the_kernel_cuts_is_told_at_the_start(listen: str) -> Non
         (difference,) = told(stack.effective_at_start(), "backlog")
         assert difference.fault == f"`backlog` is {CUT}, and 2048 was asked for"
         assert "somaxconn=2048" in difference.hint
+        assert stack.serving.backlog == CUT
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -87,6 +89,10 @@ def test_a_cut_backlog_of_an_edge_is_told_beside_the_workers(program: Program) -
         found = told(stack.effective_at_start(), "backlog")
         assert len(found) == 2
         assert [d.fault.startswith(f"`backlog` is {CUT}, and") for d in found] == [True, True]
+        assert stack.serving.backlog == CUT
+        registered = find_stack("127.0.0.1", stack.port)
+        assert registered is not None
+        assert registered.slots_room == SLOTS * CUT
 
 
 @pytest.mark.parametrize("listen", ["tcp", "slots"])

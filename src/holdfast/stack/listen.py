@@ -50,7 +50,7 @@ class Listening:
         except OSError as error:
             self.close()
             raise _refused(error, address, port or getattr(self, "port", 0)) from error
-        self.backlog = min(backlog, _number("/proc/sys/net/core/somaxconn", 4096))
+        self.backlog = granted(backlog)
 
     def let_go(self) -> None:
         """Take no new connection, and leave those that the kernel has taken to the workers.
@@ -123,6 +123,11 @@ class Listening:
         listener = socket.socket(self._family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         return listener
+
+
+def granted(backlog: int) -> int:
+    """The backlog that the kernel grants a socket that asks for this one: somaxconn cuts it."""
+    return min(backlog, _number("/proc/sys/net/core/somaxconn", 4096))
 
 
 def _free_ports() -> Iterator[int]:

@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from holdfast.stack.listen import granted
 from holdfast.stack.unix_room import unix_room
 
 _MODE: Final = 0o600
@@ -34,11 +35,12 @@ class _Open(msgspec.Struct, frozen=True):
 class SlotSockets:
     """The sockets of all slots in `folder`; `group` may use them too, where it is not negative.
 
-    Alike to Listening for whoever starts workers: `listener`, `renew`, `show`, `drop`, `let_go`.
+    Alike to Listening for whoever starts workers: `listener`, `renew`, `show`, `drop`, `let_go`;
+    `backlog` is what the kernel grants each.
     """
 
     def __init__(self, folder: str, backlog: int, group: int = -1) -> None:
-        self.backlog = backlog
+        self.backlog = granted(backlog)
         self._folder = folder
         self._group = group
         self._newest: dict[int, _Open] = {}
