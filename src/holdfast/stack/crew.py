@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
 from typing import Any, Final
 
 from holdfast import wire
+from holdfast.stack.child import Child
 from holdfast.stack.config import StackConfig
-from holdfast.stack.run_dir import RunDir, bound, tail
+from holdfast.stack.run_dir import RunDir
 from holdfast.stack.warden import Brood
 
 IDLE_MARGIN_S: Final = 1.0
@@ -21,7 +21,7 @@ IDLE_MARGIN_S: Final = 1.0
 _ASK = b"GET / HTTP/1.1\r\nhost: worker\r\nconnection: close\r\n\r\n"
 
 
-class Worker:
+class Worker(Child):
     """Starts one generation of a slot's worker on `listener`, and talks with it.
 
     `row` of the gauge is its own as long as it lives.
@@ -43,23 +43,20 @@ class Worker:
         self.failed: dict[str, Any] | None = None
         """What the worker said of why it cannot serve."""
         self.has_cut = False
-        self._probe_path = run_dir.probe(slot, generation)
-        self._log = run_dir.log(slot)
-        self._buffer = self._answer = b""
-        self.probe: socket.socket | None = None
+        self._buffer = b""
+        probe_path = run_dir.probe(slot, generation)
         self.control, theirs = socket.socketpair()
-        log = os.open(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        self._log_start = os.fstat(log).st_size
+
+        def spawn(log: int) -> subprocess.Popen[bytes]:
+            return self._spawn(config, run_dir, brood, listener, theirs, log, probe_path)
+
         try:
-            self._process = self._spawn(config, run_dir, brood, listener, theirs, log)
+            super().__init__(spawn, run_dir.log(slot), probe_path, _ASK)
         except BaseException:
             self.control.close()
             raise
         finally:
             theirs.close()
-            os.close(log)
-        self.pid = self._process.pid
-        self.pidfd = os.pidfd_open(self.pid)
         self.control.setblocking(False)
 
     def _spawn(
@@ -70,6 +67,7 @@ class Worker:
         listener: socket.socket,
         control: socket.socket,
         log: int,
+        probe_path: str,
     ) -> subprocess.Popen[bytes]:
         own = {
             wire.ENV_APP: config.app,
@@ -77,7 +75,7 @@ class Worker:
             wire.ENV_SLOT: self.slot,
             wire.ENV_GENERATION: self.generation,
             wire.ENV_LISTEN_FD: listener.fileno(),
-            wire.ENV_PROBE_PATH: self._probe_path,
+            wire.ENV_PROBE_PATH: probe_path,
             wire.ENV_CONTROL_FD: control.fileno(),
             wire.ENV_GAUGE: run_dir.gauge,
             wire.ENV_GAUGE_ROW: self.row,
@@ -114,29 +112,9 @@ class Worker:
         messages, self._buffer = wire.decode(self._buffer + data)
         return messages if data else None
 
-    def ask(self) -> bool:
-        """Send a request to the worker's private socket; False when nobody listens there."""
-        self.probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        try:
-            self.probe.connect(self._probe_path)
-            self.probe.sendall(_ASK)
-        except OSError:
-            return False
-        return True
-
-    def has_answered(self) -> bool | None:
-        """Whether this very worker has answered with 200; None while the answer is on its way."""
-        assert self.probe is not None
-        try:
-            data = self.probe.recv(65_536)
-        except BlockingIOError:
-            return None
-        except OSError:
-            return False
-        self._answer += data
-        if data:
-            return None
-        head, _, body = self._answer.partition(b"\r\n\r\n")
+    def is_well(self, answer: bytes) -> bool:
+        """Whether it is a 200 of this very worker's."""
+        head, _, body = answer.partition(b"\r\n\r\n")
         return head.startswith(b"HTTP/1.1 200 ") and json.loads(body).get("pid") == self.pid
 
     def drain(self) -> None:
@@ -144,14 +122,9 @@ class Worker:
         with contextlib.suppress(OSError):
             self.control.send(wire.encode({"type": wire.DRAIN}))
 
-    def signal(self, number: signal.Signals) -> None:
-        """Send it a signal; the descriptor cannot mean a stranger."""
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self.pidfd, number)
-
     def reap(self) -> int:
         """Its exit status, negative for a signal, once it has died; its socket is removed."""
-        status = self._process.wait()
+        status = super().reap()
         with contextlib.suppress(OSError):
             os.unlink(self._probe_path)
         return status
@@ -163,21 +136,10 @@ class Worker:
             return 0
         return int(words[wire.STARTED] - words[wire.FINISHED])
 
-    def last_output(self) -> str:
-        """The last lines that this generation printed."""
-        return tail(self._log, self._log_start)
-
-    def bound_log(self) -> None:
-        """Set aside what it has printed, where that is much."""
-        if bound(self._log):
-            self._log_start = 0
-
     def close(self) -> None:
         """Let go of its descriptors."""
-        os.close(self.pidfd)
+        super().close()
         self.control.close()
-        if self.probe is not None:
-            self.probe.close()
 
 
 def _dialler_idle_s(config: StackConfig) -> float:

@@ -209,8 +209,7 @@ class Edge:
         if answered is None or process.probe is None:
             return
         self._loop.unwatch(process.probe.fileno())
-        process.probe.close()
-        process.probe = None
+        process.forget_probe()
         whole = self._program.name != "nginx" or len(process.pids()) >= self._edge.hop.processes
         if answered and whole and self._slots[process.index].state is State.STARTING:
             self._happened(process.index, Happening.ANSWER)

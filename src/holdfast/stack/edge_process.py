@@ -20,7 +20,8 @@ from typing import Final
 import msgspec
 
 from holdfast.model.errors import BadInput
-from holdfast.stack.run_dir import RunDir, tail
+from holdfast.stack.child import Child
+from holdfast.stack.run_dir import RunDir
 from holdfast.stack.warden import Brood
 from holdfast.writers import haproxy, nginx
 
@@ -143,7 +144,7 @@ def unprivileged() -> tuple[int, int] | None:
     return user.pw_uid, user.pw_gid
 
 
-class EdgeProcess:
+class EdgeProcess(Child):
     """Starts process number `index` of an edge on inherited `listeners`, and talks with it."""
 
     def __init__(
@@ -157,19 +158,13 @@ class EdgeProcess:
         self.index = index
         self._program = program
         self._run_dir = run_dir
-        self._probe = os.path.join(run_dir.edge(), program.probe(index))
-        self._answer = b""
-        self.probe: socket.socket | None = None
+        probe_path = os.path.join(run_dir.edge(), program.probe(index))
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._probe)  # nginx does not bind over what one that was killed left
-        log = os.open(run_dir.edge_log(), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        self._log_start = os.fstat(log).st_size
-        try:
-            self._process = self._spawn(brood, [listener.fileno() for listener in listeners], log)
-        finally:
-            os.close(log)
-        self.pid = self._process.pid
-        self.pidfd = os.pidfd_open(self.pid)
+            os.unlink(probe_path)  # nginx does not bind over what one that was killed left
+        fds = [listener.fileno() for listener in listeners]
+        super().__init__(
+            lambda log: self._spawn(brood, fds, log), run_dir.edge_log(), probe_path, program.ask
+        )
 
     def _spawn(self, brood: Brood, fds: list[int], log: int) -> subprocess.Popen[bytes]:
         config = os.path.join(os.path.basename(self._run_dir.edge()), self._config())
@@ -194,35 +189,15 @@ class EdgeProcess:
     def _config(self) -> str:
         return self._program.config(self.index)
 
-    def ask(self) -> bool:
-        """Ask whether it answers; False while nobody listens there."""
-        probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        try:
-            probe.connect(self._probe)
-            probe.sendall(self._program.ask)
-        except OSError:
-            probe.close()
-            return False
-        self.probe, self._answer = probe, b""
-        return True
-
-    def has_answered(self) -> bool | None:
-        """Whether it has answered; None while the answer is on its way."""
-        assert self.probe is not None
-        try:
-            data = self.probe.recv(65_536)
-        except BlockingIOError:
-            return None
-        except OSError:
-            return False
-        self._answer += data
-        return self._program.answer in self._answer if not data else None
+    def is_well(self, answer: bytes) -> bool:
+        """Whether the program answers so."""
+        return self._program.answer in answer
 
     def say(self, command: str) -> str:
         """Run a command of HAProxy's runtime API, and return what it says; raises OSError."""
         with socket.socket(socket.AF_UNIX) as admin:
             admin.settimeout(2.0)
-            admin.connect(self._probe)
+            admin.connect(self._probe_path)
             admin.sendall(command.encode() + b"\n")
             answer = b""
             while data := admin.recv(65_536):
@@ -237,27 +212,12 @@ class EdgeProcess:
         """Let it finish what it holds, take no more, and end."""
         self.signal(self._program.leave)
 
-    def signal(self, number: signal.Signals) -> None:
-        """Send it a signal; the descriptor cannot mean a stranger."""
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self.pidfd, number)
-
     def reap(self) -> int:
         """Its exit status, negative for a signal, once it has died, and what it started with it.
 
         nginx's workers would go on accepting from the sockets that the next one is to have.
         """
-        status = self._process.wait()
+        status = super().reap()
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         return status
-
-    def last_output(self) -> str:
-        """The last lines that it printed."""
-        return tail(self._run_dir.edge_log(), self._log_start)
-
-    def close(self) -> None:
-        """Let go of its descriptors."""
-        os.close(self.pidfd)
-        if self.probe is not None:
-            self.probe.close()
