@@ -88,7 +88,11 @@ class _Service:
 
     def last(self, *keys: str) -> tuple[Yaml, Node] | None:
         """What stands under a key in the last layer that has it."""
-        return next(reversed(list(self.each(*keys))), None)
+        for tree, node in reversed(self.layers):
+            found = tree.get(node, *keys)
+            if found is not None:
+                return tree, found
+        return None
 
     def scalar(self, *keys: str) -> Said | None:
         """A scalar with the variables of the project put in."""

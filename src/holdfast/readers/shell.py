@@ -17,7 +17,8 @@ _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::?[-=]([^{}]*))?\})")
 _ASSIGNED = re.compile(r"([A-Za-z_]\w*)=")
 _BREAK = frozenset(";&|()\n")
 _BLANK = frozenset(" \t\r")
-
+_PLAIN = re.compile(r"""[^;&|()\n \t\r\\'"$]+""")
+"""Characters that mean themselves wherever they stand: taken together."""
 
 NOWHERE = -1
 """Where a character stands that a variable put in."""
@@ -35,13 +36,13 @@ class _Word:
         self._tail: Said | None = None
         self._length = 0
 
-    def take(self, index: int) -> None:
-        """Take the character that stands there."""
-        self._chars.append(self._said.chars[index])
-        self._length += 1
+    def take(self, start: int, end: int) -> None:
+        """Take the characters from `start` up to `end`."""
+        self._chars.append(self._said.chars[start:end])
+        self._length += end - start
         self._tail = None
         if self._at is not None and self._said.at is not None:
-            self._at.append(self._said.at[index])
+            self._at += self._said.at[start:end]
 
     def expand(self, value: Said) -> bool:
         """Take a variable's value, unless the word gets too long."""
@@ -117,12 +118,12 @@ def expanded(said: Said, env: Env) -> Said:
     word, index = _Word(said, 0), 0
     while index < len(said):
         if said.chars.startswith("$$", index):
-            word.take(index)
+            word.take(index, index + 1)
             index += 2
         elif said.chars[index] == "$":
             index = _variable(said, index, env, word)
         else:
-            word.take(index)
+            word.take(index, index + 1)
             index += 1
     return word.done(len(said))
 
@@ -159,7 +160,7 @@ def _word(said: Said, index: int, known: Env) -> tuple[Said, int]:
             break
         if char == "\\" and quote != "'" and index + 1 < len(said):
             if said.chars[index + 1] != "\n":
-                word.take(index + 1)
+                word.take(index + 1, index + 2)
             index += 2
         elif char in "'\"" and quote in ("", char):
             quote = "" if quote else char
@@ -167,8 +168,10 @@ def _word(said: Said, index: int, known: Env) -> tuple[Said, int]:
         elif char == "$" and quote != "'":
             index = _variable(said, index, known, word)
         else:
-            word.take(index)
-            index += 1
+            plain = _PLAIN.match(said.chars, index)
+            end = plain.end() if plain is not None else index + 1
+            word.take(index, end)
+            index = end
     return word.done(index), index
 
 
@@ -178,14 +181,13 @@ def _variable(said: Said, index: int, known: Env, word: _Word) -> int:
         return _substituted(said, index, word)
     found = _VARIABLE.match(said.chars, index)
     if found is None:
-        word.take(index)
+        word.take(index, index + 1)
         return index + 1
     value = known.get(found[1] or found[2])
     if value is None and found[3] is not None:
         value = said.cut(found.start(3), found.end(3))
     if value is None or not word.expand(value):
-        for each in range(index, found.end()):
-            word.take(each)
+        word.take(index, found.end())
     return found.end()
 
 
@@ -197,6 +199,5 @@ def _substituted(said: Said, index: int, word: _Word) -> int:
         end += 1
         if not depth:
             break
-    for each in range(index, end):
-        word.take(each)
+    word.take(index, end)
     return end

@@ -172,8 +172,10 @@ def recognises(text: Text) -> bool:
     base, folder = posixpath.basename(text.name), posixpath.dirname(text.name)
     if base in ("sysctl.conf", "sysctl") or posixpath.basename(folder) == "sysctl.d":
         return True
+    if not base.endswith(".conf"):
+        return False
     said = [line for line in text.said.splitlines() if line.strip() and line.strip()[0] not in "#;"]
-    return bool(said) and base.endswith(".conf") and known_lines(said) == len(said)
+    return bool(said) and known_lines(said) == len(said)
 
 
 READER = Reader("sysctl", recognises, read)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import yaml
 
@@ -17,7 +17,24 @@ DEEPEST_FLOW = 200
 """So many brackets may be open."""
 DEEPEST_BLOCK = 1_000
 """So far right may a block begin: one that is nested begins further right than what it is in."""
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Untagged:
+    """Nodes without tags, a third less work: what a scalar is, its reader says and not YAML."""
+
+    def resolve(self, *_: object) -> str:
+        """No tag, whatever the node is."""
+        return ""
+
+    def descend_resolver(self, *_: object) -> None:
+        """Nothing depends on where a node is."""
+
+    def ascend_resolver(self) -> None:
+        """Nothing depends on where a node was."""
+
+
+_LOADER: Any = type("_LOADER", (_Untagged, getattr(yaml, "CBaseLoader", yaml.BaseLoader)), {})
+"""libyaml's where PyYAML was built with it, as its wheels are."""
 
 
 class Yaml:
@@ -113,11 +130,17 @@ def compose(text: Text) -> Yaml:
 
 
 def _shallow(text: Text) -> None:
-    """Refuse what nests deeper than anybody writes: the parser would take it onto its stack."""
-    depth = 0
-    for found in re.finditer(r"[\[\]{}]", text.said):
+    """Refuse what nests deeper than anybody writes: the parser would take it onto its stack.
+
+    Where there are few brackets, and no line is long, there is nothing to look for.
+    """
+    depth, said = 0, text.said
+    few = said.count("[") + said.count("{") <= DEEPEST_FLOW
+    for found in () if few else re.finditer(r"[\[\]{}]", said):
         depth = depth + 1 if found[0] in "[{" else max(0, depth - 1)
         if depth > DEEPEST_FLOW:
             raise ValueError("nested too deep")
-    if any(len(found[0]) > DEEPEST_BLOCK for found in re.finditer(r"[ \t?:-]+", text.said)):
-        raise ValueError("nested too deep")
+    long = [line for line in said.split("\n") if len(line) > DEEPEST_BLOCK]
+    for line in long:
+        if any(len(found[0]) > DEEPEST_BLOCK for found in re.finditer(r"[ \t?:-]+", line)):
+            raise ValueError("nested too deep")
