@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ REPOSITORY = Path(__file__).parent.parent.parent
 SHOP = str(REPOSITORY / "examples" / "shop")
 WAIT = str(REPOSITORY / "examples" / "wait")
 APPS = str(Path(__file__).parent / "apps")
+UNPRIVILEGED = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+"""Words before a command that may no more than anybody, root as well: it has no capability."""
 
 
 def command(*words: str) -> list[str]:
@@ -25,11 +28,11 @@ def environment() -> dict[str, str]:
 
 
 def holdfast(
-    *words: str, timeout_s: float = 180.0, **popen: Any
+    *words: str, timeout_s: float = 180.0, before: Sequence[str] = (), **popen: Any
 ) -> subprocess.CompletedProcess[str]:
-    """Run `holdfast WORDS` to its end, without a terminal."""
+    """Run `holdfast WORDS` to its end, without a terminal; `before` is what starts it."""
     return subprocess.run(
-        command(*words),
+        [*before, *command(*words)],
         env=environment(),
         capture_output=True,
         text=True,

@@ -40,14 +40,15 @@ def read_all(tree: Tree, packages: Packages) -> Files:
     """What each file says that a reader knows, but for those that another one took in.
 
     A site that nobody includes is taken to be included by the main file beside it that names files
-    which were not given; where there is no main file at all, by the distribution's.
+    which were not given; where there is no main file at all, by the distribution's. A file that is
+    linked to, as sites-enabled links to sites-available, is one file.
     """
     found = Files()
     taken: set[str] = set()
     parts: dict[str, Text] = {}
     mains: list[_Main] = []
     for name in tree.names:
-        data = None if name in taken else tree.read(name)
+        data = None if tree.real(name) in taken else tree.read(name)
         if data is None:
             continue
         text = Text(name, data)
@@ -65,9 +66,10 @@ def read_all(tree: Tree, packages: Packages) -> Files:
             continue
         if reader is nginx.READER and read.hops:
             mains.append(_Main(len(found.reads), text, files.pattern))
-        taken.update(read.files, (name,))
+        taken.update(tree.real(each) for each in (*read.files, name))
         found.reads.append(read)
-    _include(tree, packages, found, mains, [name for name in parts if name not in taken])
+    left = {tree.real(name): name for name in parts}
+    _include(tree, packages, found, mains, [left[real] for real in left if real not in taken])
     return found
 
 

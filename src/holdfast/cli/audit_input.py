@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 import msgspec
 
@@ -53,7 +54,8 @@ def read_input(
     ways = join(reads, host, {name: str(told.value) for name, told in versions.items()})
     if not ways:
         hint = "name nginx.conf, haproxy.cfg, gunicorn.conf.py, a unit, a Compose file, or a folder"
-        raise BadInput("nothing that was read says how requests arrive", hint=hint)
+        left = "; ".join(f"{name}: {why}" for name, why in islice(tree.left.items(), 3))
+        raise BadInput("nothing that was read says how requests arrive", place=left, hint=hint)
     known = tuple(
         msgspec.structs.replace(way, path=_completed(way, nofile)) for way in _joined(ways)
     )

@@ -43,7 +43,7 @@ class Tree:
 
     def read(self, name: str) -> bytes | None:
         """What the file says; None where there is none, it is outside, too large, or no text."""
-        path = os.path.realpath(os.path.join(self.root, name))
+        path = self.real(name)
         if not any(os.path.commonpath((path, folder)) == folder for folder in self._inside):
             self.left[name] = "it is outside of what was named"
             return None
@@ -62,6 +62,10 @@ class Tree:
             return None
         return None if b"\0" in data[:1024] else data
 
+    def real(self, name: str) -> str:
+        """The path of the file that a name means: two names may mean one."""
+        return os.path.realpath(os.path.join(self.root, name))
+
     def glob(self, pattern: str) -> tuple[str, ...]:
         """The names that match, sorted: `*`, `?` and `[...]` match no slash and no leading dot."""
         found = islice(glob.iglob(pattern, root_dir=self.root), MOST_FILES)
@@ -69,7 +73,7 @@ class Tree:
 
     def write(self, name: str, data: bytes) -> None:
         """Replace what the file says, at once; raises OSError where that may not be."""
-        path = os.path.realpath(os.path.join(self.root, name))
+        path = self.real(name)
         beside = f"{path}.holdfast"
         with open(beside, "wb") as file:
             file.write(data)
