@@ -74,12 +74,16 @@ def audit(**given: Any) -> int:
     """What configuration files hold, and which line stops it.
 
     PATHS are files or folders: nginx, HAProxy, gunicorn, uvicorn and other servers, systemd units,
-    sysctl.conf, limits.conf, Compose files. Nothing is executed, and nothing outside of them read.
+    sysctl.conf, limits.conf, Compose files, Dockerfiles, Procfiles. Nothing is executed, and
+    nothing outside of them read.
 
     \b
     holdfast audit /etc/nginx gunicorn.conf.py
     holdfast audit deploy --target 50k --cores 16 --memory 32GiB
     holdfast audit deploy --target 50k --diff
+    holdfast audit /etc/nginx --host here --assume nginx=1.26.3
+
+    Exit codes: 0 no error, and the target is surely held; 1 an error, or it is not; 2 bad input.
     """
     asked = Asked(**given)
     gc.set_threshold(NEW_OBJECTS)

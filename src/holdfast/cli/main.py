@@ -12,7 +12,7 @@ from holdfast import __version__
 from holdfast.cli import say
 from holdfast.model.errors import BadInput, HoldfastError
 
-COMMANDS = ("plan", "tune", "up", "prove", "demo", "results", "audit", "explain")
+COMMANDS = ("audit", "explain", "plan", "tune", "up", "prove", "demo", "results")
 
 
 class Commands(click.Group):
@@ -54,9 +54,10 @@ class Commands(click.Group):
 )
 @click.version_option(__version__, prog_name="holdfast")
 def holdfast() -> None:
-    """Takes one number, sizes every limit on the way, and proves that it held.
+    """Says what files hold; takes one number, sizes every limit on the way, and proves it.
 
     \b
+    holdfast audit /etc/nginx gunicorn.conf.py what these files hold, and why
     holdfast demo                              50,000 in flight, here, now
     holdfast plan shop:app --in-flight 50k     what that takes on this machine
     holdfast tune shop:app --in-flight 50k     what this machine lacks for it
