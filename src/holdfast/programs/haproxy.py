@@ -14,6 +14,7 @@ from holdfast.model.values import Value, derived
 from holdfast.programs import haproxy_rows as rows
 from holdfast.programs.rows import counted, effective, number
 from holdfast.programs.sockets import (
+    SYN_DROPPED,
     SYN_RETRY_S,
     accept_queue,
     dialled,
@@ -205,8 +206,7 @@ def _backlog(hop: Hop, host: Host) -> Value:
 
 
 def _front_queue(hop: Hop, path: Path, demand: Demand) -> Limit | None:
-    full = Full(Act.RETRIES, told="SYN dropped: the client tries again after 1 s, 3 s, 7 s")
-    return accept_queue(hop, path, demand, _backlog(hop, path.host(hop.host)), full)
+    return accept_queue(hop, path, demand, _backlog(hop, path.host(hop.host)), SYN_DROPPED)
 
 
 def _queue_behind(hop: Hop, link: Link, path: Path, demand: Demand) -> Limit | None:

@@ -16,7 +16,7 @@ from holdfast.model.units import format_bytes
 from holdfast.model.values import Value
 from holdfast.programs import haproxy, nginx
 from holdfast.programs.rows import Setting, counted, number
-from holdfast.programs.sockets import EDGES, accept_queue, arriving, dialled, dialler
+from holdfast.programs.sockets import EDGES, SYN_DROPPED, accept_queue, arriving, dialled, dialler
 
 KERNEL: Final = "kernel"
 """Name of the hop that stands for a host's kernel."""
@@ -196,8 +196,7 @@ def _accept_queue(hop: Hop, path: Path, demand: Demand) -> Limit | None:
     backlog = hop.get("backlog")
     if backlog is None or hop.program in EDGES or dialler(hop, path) is not None:
         return None
-    full = Full(Act.RETRIES, told="SYN dropped: the client tries again after 1 s, 3 s, 7 s")
-    return accept_queue(hop, path, demand, backlog, full)
+    return accept_queue(hop, path, demand, backlog, SYN_DROPPED)
 
 
 def half_open_most(host: Host) -> Value | None:
@@ -223,7 +222,7 @@ def _half_open(hop: Hop, path: Path, demand: Demand) -> Limit | None:
         scopes=hop.processes,
         onset=SYN_BACKLOG_SHARE,
         spread=Spread.HASH if hop.processes > 1 else Spread.ONLY,
-        full=Full(Act.RETRIES, told="SYN dropped: the client tries again after 1 s, 3 s, 7 s"),
+        full=SYN_DROPPED,
         enforcer=SYN_BACKLOG.enforced_by,
         inputs=(most,),
         formula=f"{demand.burst:,} of {demand.in_flight:,} arrive at once on {hop.processes} "

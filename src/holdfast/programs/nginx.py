@@ -10,6 +10,7 @@ from holdfast.model.path import Demand, Hop, Kind, Link, Path, Protocol, Spread
 from holdfast.programs import nginx_rows as rows
 from holdfast.programs.rows import Setting, counted, effective
 from holdfast.programs.sockets import (
+    SYN_DROPPED,
     SYN_RETRY_S,
     accept_queue,
     dialled,
@@ -199,9 +200,8 @@ def _limit_conn(hop: Hop) -> Limit | None:
 
 
 def _front_queue(hop: Hop, path: Path, demand: Demand) -> Limit | None:
-    full = Full(Act.RETRIES, told="SYN dropped: the client tries again after 1 s, 3 s, 7 s")
     backlog = effective(hop, rows.BACKLOG)
-    return accept_queue(hop, path, demand, backlog, full, sockets=_sockets(hop))
+    return accept_queue(hop, path, demand, backlog, SYN_DROPPED, sockets=_sockets(hop))
 
 
 def _queue_behind(hop: Hop, link: Link, path: Path, demand: Demand) -> Limit | None:

@@ -17,6 +17,8 @@ from holdfast.programs.rows import counted
 EDGES = frozenset({"nginx", "haproxy"})
 SYN_RETRY_S = 1.0
 """The kernel sends a SYN that found a full queue again after a second (TCP_TIMEOUT_INIT)."""
+SYN_DROPPED = Full(Act.RETRIES, told="SYN dropped: the client tries again after 1 s, 3 s, 7 s")
+"""What a TCP client meets whose listening socket has no room for it."""
 FORKING = {
     "gunicorn": ("", ""),
     "hypercorn": ("", ""),
