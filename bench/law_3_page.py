@@ -26,34 +26,40 @@ def acts(met: dict[str, Any]) -> str:
     return ", ".join(shown.get(one, one) for one in met["acts"])
 
 
+def setting(said: dict[str, Any]) -> str:
+    """The setting of a wall, with what it was."""
+    return f"`{said['setting']}` {said['value']:g}"
+
+
+def outcome(said: dict[str, Any], met: dict[str, Any]) -> str:
+    """What was said of a wall, beside what was met."""
+    return f"{said['best']} | {act(said)} | **{met['held']}** | **{acts(met)}**"
+
+
 def first(found: dict[str, Any]) -> list[str]:
     """Of each stack the first draw: what was said of its wall beside what was met."""
-    lines = [
+    return [
         "| stack | narrowest | sure | onset | best | next request | held | met |",
         "|---|---|--:|--:|--:|---|--:|---|",
+        *(
+            f"| {name} | {setting(said := run['predicted'])} | {said['sure']} | {said['onset']} "
+            f"| {outcome(said, run['met'])} |"
+            for name, run in first_draws(found)
+        ),
     ]
-    for name, run in first_draws(found):
-        said, met = run["predicted"], run["met"]
-        lines.append(
-            f"| {name} | `{said['setting']}` {said['value']:g} | {said['sure']} | {said['onset']} "
-            f"| {said['best']} | {act(said)} | **{met['held']}** | **{acts(met)}** |"
-        )
-    return lines
 
 
 def later(found: dict[str, Any]) -> list[str]:
     """Of each stack the first draw with the narrowest setting raised."""
-    lines = [
+    return [
         "| stack | raised | next wall | best | next request | held | met |",
         "|---|---|---|--:|---|--:|---|",
+        *(
+            f"| {name} | `{run['predicted']['setting']}` | {setting(run['next'])} "
+            f"| {outcome(run['next'], run['next_met'])} |"
+            for name, run in first_draws(found)
+        ),
     ]
-    for name, run in first_draws(found):
-        said, met = run["next"], run["next_met"]
-        lines.append(
-            f"| {name} | `{run['predicted']['setting']}` | `{said['setting']}` {said['value']:g} "
-            f"| {said['best']} | {act(said)} | **{met['held']}** | **{acts(met)}** |"
-        )
-    return lines
 
 
 def runs(found: dict[str, Any]) -> list[str]:

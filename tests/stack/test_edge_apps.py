@@ -34,6 +34,12 @@ class Faulty(NamedTuple):
         notes = map(json.loads, self.notes.read_text().splitlines())
         return sum(note["target"] == path for note in notes)
 
+    def check_asked(self, path: str, times: int = 1) -> None:
+        """The app has seen the path so often, nothing of it is in flight, and others are served."""
+        wait_for_in_flight(self.stack, 0)
+        assert self.asked(path) == times
+        assert self.answers_others()
+
     def answers_others(self, count: int = 20) -> bool:
         """Whether later requests, each on a connection of its own, get their own answers."""
         return all(ask(self.stack.port, "GET", "/")[:2] == (200, b"ok") for _ in range(count))
@@ -74,9 +80,7 @@ def test_an_app_that_never_answers_is_a_504(program: Program, method: str, tmp_p
     """The edge gives up when the longest request would have ended, and asks nobody else."""
     with faulty(program, tmp_path) as it:
         assert ask(it.stack.port, method, "/never")[0] == 504
-        wait_for_in_flight(it.stack, 0)
-        assert it.asked("/never") == 1
-        assert it.answers_others()
+        it.check_asked("/never")
 
 
 @METHODS
@@ -89,18 +93,14 @@ def test_half_an_answer_stays_half(
         status, body, is_whole = ask(it.stack.port, method, path)
         assert (status, is_whole) == (200, False)
         assert b"half".startswith(body)
-        wait_for_in_flight(it.stack, 0)
-        assert it.asked(path) == 1
-        assert it.answers_others()
+        it.check_asked(path)
 
 
 def test_a_post_without_an_answer_is_a_502(program: Program, tmp_path: Path) -> None:
     """A worker that closes the connection has perhaps done the work: nobody is asked again."""
     with faulty(program, tmp_path) as it:
         assert ask(it.stack.port, "POST", "/close")[0] == 502
-        wait_for_in_flight(it.stack, 0)
-        assert it.asked("/close") == 1
-        assert it.answers_others()
+        it.check_asked("/close")
 
 
 def test_a_get_without_an_answer_is_asked_twice_at_most(program: Program, tmp_path: Path) -> None:
@@ -131,18 +131,14 @@ def test_too_large_a_header_of_an_answer_is_a_502(program: Program, tmp_path: Pa
     """What does not fit the edge's buffer is not passed on, and the worker is not asked again."""
     with faulty(program, tmp_path) as it:
         assert ask(it.stack.port, "GET", "/large-header")[0] == 502
-        wait_for_in_flight(it.stack, 0)
-        assert it.asked("/large-header") == 1
-        assert it.answers_others()
+        it.check_asked("/large-header")
 
 
 def test_an_answer_may_come_before_the_body(program: Program, tmp_path: Path) -> None:
     """A client hears of a refusal that the app gives without reading, and its place is free."""
     with faulty(program, tmp_path) as it:
         assert ask(it.stack.port, "POST", "/early", length=100_000) == (403, b"no", True)
-        wait_for_in_flight(it.stack, 0)
-        assert it.asked("/early") == 1
-        assert it.answers_others()
+        it.check_asked("/early")
 
 
 def test_what_follows_an_answer_is_nobodys(program: Program, tmp_path: Path) -> None:
@@ -150,6 +146,4 @@ def test_what_follows_an_answer_is_nobodys(program: Program, tmp_path: Path) -> 
     with faulty(program, tmp_path) as it:
         for _ in range(10):
             assert ask(it.stack.port, "GET", "/more") == (200, b"ok", True)
-        assert it.answers_others()
-        wait_for_in_flight(it.stack, 0)
-        assert it.asked("/more") == 10
+        it.check_asked("/more", 10)

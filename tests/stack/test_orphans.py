@@ -18,15 +18,6 @@ from tests.stack.driving import Client, config, crowd, marked
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def mark(monkeypatch: pytest.MonkeyPatch) -> str:
-    """Put a mark into the environment of everything that the test starts, and return it."""
-    mark = f"mark-{os.urandom(8).hex()}"
-    monkeypatch.setenv("HOLDFAST_TEST_MARK", mark)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
-    return mark
-
-
 def end_suddenly(stack: StackProcess, mark: str) -> None:
     """Kill the supervisor; within 2 s nothing of the stack lives, which is the stated promise."""
     os.kill(stack.supervisor_pid, signal.SIGKILL)

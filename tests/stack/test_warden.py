@@ -27,15 +27,6 @@ sys.stdin.read()
 """
 
 
-@pytest.fixture
-def mark(monkeypatch: pytest.MonkeyPatch) -> str:
-    """Put a mark into the environment of everything that the test starts, and return it."""
-    mark = f"mark-{os.urandom(8).hex()}"
-    monkeypatch.setenv("HOLDFAST_TEST_MARK", mark)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
-    return mark
-
-
 def holder(folder: Path) -> tuple[subprocess.Popen[str], int]:
     """Start a process with two children, and return it with its warden's process id."""
     process = subprocess.Popen(
