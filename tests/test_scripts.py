@@ -151,6 +151,52 @@ def test_setup_without_python_says_so(clone: Clone) -> None:
     assert "\nhint: " in ended.stderr
 
 
+APT = """#!/bin/sh
+case "$*" in *install*) /usr/sbin/policy-rc.d nginx start && told=0 || told=$? ;; *) exit 0 ;; esac
+echo "apt-get $* $told" >>"$NOTES"
+exit "${APT_STATUS:-0}"
+"""
+BARE = """mount -t tmpfs none /usr/sbin
+[ -z "$PROGRAMS" ] || (cd /usr/sbin && printf '#!/bin/sh\nexit 0\n' | tee $PROGRAMS >/dev/null)
+chmod 755 /usr/sbin/* 2>/dev/null
+"$@" && status=0 || status=$?
+ls /usr/sbin | sed 's/^/left /' >>"$NOTES"
+exit "$status"
+"""
+"""Runs words where /usr/sbin has nothing but PROGRAMS, which all end well; notes what is left."""
+INSTALL = "apt-get -qqy --no-install-recommends install"
+
+
+def installed(clone: Clone, there: str = "", **env: str) -> tuple[int, list[str]]:
+    """Exit code and notes of `scripts/edges` on a Debian with these programs in /usr/sbin."""
+    for name, text in (("apt-get", APT), ("systemctl", STEP)):
+        clone.script(clone.bin / name, text)
+    clone.notes.write_text("")
+    quiet = {"PATH": f"{clone.bin}:{os.defpath}", "NOTES": str(clone.notes), "HOLDFAST_SEED": ""}
+    ended = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", BARE, "sh", clone.root / "scripts/edges"],
+        env={**quiet, "ENDING": "", "PROGRAMS": there, **env},
+        timeout=60,
+        check=False,
+    )
+    return ended.returncode, [line.strip() for line in clone.noted("")]
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("unshare"), reason="a /usr/sbin of its own needs root"
+)
+def test_edges_are_installed_and_not_started(clone: Clone) -> None:
+    """Packages are forbidden to start services as long as it takes, and what came is disabled."""
+    off = ["systemctl disable nginx", "systemctl disable haproxy"]
+    assert installed(clone) == (0, [f"{INSTALL} nginx-light haproxy 101", *off])
+    one = [f"{INSTALL} haproxy 101", "systemctl disable haproxy", "left nginx"]
+    assert installed(clone, "nginx") == (0, one)
+    assert installed(clone, "nginx haproxy") == (0, ["left haproxy", "left nginx"])
+    assert installed(clone, APT_STATUS="100") == (100, [f"{INSTALL} nginx-light haproxy 101"])
+    own = [f"{INSTALL} nginx-light haproxy 0", *off, "left policy-rc.d"]
+    assert installed(clone, "policy-rc.d") == (0, own)
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
