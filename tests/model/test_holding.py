@@ -37,6 +37,21 @@ def test_the_quantile_is_where_the_tail_is_the_miss(items: int, bins: int) -> No
     assert fullest(items, bins, 0.5) < ceiling < fullest(items, bins, 1e-9)
 
 
+@pytest.mark.parametrize(("items", "bins"), [(7, 2), (60, 3), (400, 7), (2_000, 4)])
+def test_the_quantile_is_the_exact_one(items: int, bins: int) -> None:
+    """The smallest number whose exact tail, summed in whole numbers, is at most the miss."""
+    weights = [math.comb(items, k) * (bins - 1) ** (items - k) for k in range(items + 1)]
+    for miss in (1e-2, 1e-6, 1e-9):
+        above = (k for k in range(items + 1) if sum(weights[k + 1 :]) / bins**items <= miss)
+        assert fullest(items, bins, miss) == next(above)
+
+
+def test_the_quantile_of_any_number() -> None:
+    """A thousand billion over 4 are as quickly counted as 50,000: at six sigma, as all large."""
+    normal = 2.5e11 + 6 * math.sqrt(1e12 * 0.25 * 0.75)
+    assert fullest(10**12, 4, SIX_SIGMA) == pytest.approx(normal, rel=1e-9)
+
+
 def test_erlang_c_is_the_textbooks() -> None:
     """10 servers offered 8 erlangs make 40.9 % wait; one server waits by utilisation."""
     assert erlang_c(10, 8) == pytest.approx(0.4092, abs=1e-4)
