@@ -61,6 +61,11 @@ def on(host_values: dict[str, object], *hops: Hop) -> Path:
     return path(*hops, on=host(**host_values))  # type: ignore[arg-type]
 
 
+def login(hop: Hop) -> Path:
+    """A hop on a host whose limits.conf gives descriptors to who logs in."""
+    return on({"login_nofile": 65_536}, hop)
+
+
 def memory(size: int) -> Path:
     spare = observed("memory_available", size, "typed in")
     costly = msgspec.structs.replace(
@@ -148,7 +153,12 @@ PAIRS = (
         path(nginx(version="1.25.1", ssl=True), gunicorn()),
     ),
     Pair("HF304", path(gunicorn(backlog=8_192)), path(gunicorn(backlog=4_096))),
-    Pair("HF305", on({"login_nofile": 65_536}, gunicorn()), on({}, gunicorn())),
+    Pair("HF305", login(gunicorn(unit="app.service")), login(gunicorn())),
+    Pair(
+        "HF305",
+        login(gunicorn(unit="app.service")),
+        login(gunicorn(unit="app.service", nofile=65_536)),
+    ),
     Pair("HF306", on({"net.ipv4.tcp_tw_recycle": 1}), on({"net.ipv4.tcp_tw_reuse": 1})),
     Pair("HF306", on({"net.ipv4.tcp_tw_recicle": 1}), on({"net.ipv4.tcp_tw_reuse": 1})),
     Pair(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
-from holdfast.checks.law import Law, Subject, finding
+from holdfast.checks.law import Law, Subject, finding, stated
 from holdfast.model.finding import Finding, Severity
+from holdfast.model.path import Hop
 from holdfast.model.values import Value
 
 CODE = "HF305"
@@ -16,19 +18,17 @@ UNIT = "unit"
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """One for each host whose limits.conf is meant for what systemd starts."""
+    """One for each service that has no limit of its own while limits.conf has one for logins."""
     for host in subject.path.hosts:
         login = [v for v in host.values if v.setting == LOGIN]
-        if not login:
-            continue
         here = [hop for hop in subject.path.hops if hop.host == host.name]
-        units = {hop.name: unit for hop in here if (unit := hop.get(UNIT)) is not None}
-        bare = [name for name in units if subject.path.hop(name).get("nofile") is None]
-        what = ", ".join(str(value.value) for value in units.values()) or "a service"
+        units = {str(unit.value): unit for hop in here if (unit := _bare(hop)) is not None}
+        if not login or not units:
+            continue
         yield finding(
             CODE,
-            Severity.WARNING if bare else Severity.NOTE,
-            f"limits.conf sets `nofile` for logins, and does nothing for {what}",
+            Severity.WARNING,
+            f"limits.conf sets `nofile` for logins, and does nothing for {', '.join(units)}",
             f"set `LimitNOFILE={_most(login)}` in the unit's [Service]",
             *login,
             *units.values(),
@@ -36,8 +36,15 @@ def check(subject: Subject) -> Iterator[Finding]:
         )
 
 
+def _bare(hop: Hop) -> Value | None:
+    """The unit that starts the hop, where neither it nor the program itself says how many."""
+    own = (stated(hop, name) for name in ("nofile", "worker_rlimit_nofile", "ulimit_n"))
+    return hop.get(UNIT) if not any(own) else None
+
+
 def _most(login: list[Value]) -> str:
-    return f"{max(v.number for v in login):.0f}"
+    most = max(value.number for value in login)
+    return "infinity" if math.isinf(most) else f"{most:.0f}"
 
 
 LAW = Law(

@@ -8,14 +8,14 @@ from itertools import islice
 import msgspec
 
 from holdfast.checks.gone import DIRECTIVE, GONE
-from holdfast.checks.login_limits import LOGIN
+from holdfast.checks.login_limits import LOGIN, UNIT
 from holdfast.checks.port_clash import PORT
 from holdfast.cli.audit_files import read_all
 from holdfast.facts.hosts import Packages
 from holdfast.model.errors import BadInput
 from holdfast.model.finding import Finding
 from holdfast.model.path import Hop, Host, Path, Protocol
-from holdfast.model.values import Source, Value
+from holdfast.model.values import Source, Value, assumed
 from holdfast.observe.tree import Tree
 from holdfast.programs.catalog import completed
 from holdfast.readers.contract import Found, Listen, Read
@@ -131,13 +131,22 @@ def _read(way: Way) -> set[str]:
 def _completed(way: Way, nofile: Value) -> Path:
     """The way's path, with defaults, the assumed limit of descriptors, and whether it is HTTP/2."""
     first = next((hop.name for hop in way.path.hops if hop.program != "kernel"), "")
+    login = _login(way.path.hosts[0])
 
     def whole(hop: Hop) -> Hop:
         more: tuple[Value, ...] = ()
         if hop.get("nofile") is None and hop.program not in RAISES:
-            more += (nofile,)
+            more += (nofile if hop.get(UNIT) is not None else login or nofile,)
         if hop.name == first and way.clients is Protocol.HTTP_2 and hop.get("http2") is None:
             more += (Value("http2", True, Source.WRITTEN, way.enters),)
         return completed(msgspec.structs.replace(hop, values=(*hop.values, *more)))
 
     return msgspec.structs.replace(way.path, hops=tuple(whole(hop) for hop in way.path.hops))
+
+
+def _login(host: Host) -> Value | None:
+    """The descriptors of what somebody starts who has logged in: the fewest that a login gets."""
+    found = [value for value in host.values if value.setting == LOGIN]
+    why = "limits.conf, and no unit that starts it: who has logged in does"
+    least = min(found, key=lambda value: value.number, default=None)
+    return None if least is None or least.value is None else assumed("nofile", least.value, why)

@@ -154,8 +154,10 @@ class _Service:
                 said = tree.said(value)
                 if said is not None:
                     found[name] = said
+            told: list[Value] = []
             for name, said in found.items():
-                sysctl.land(name.strip(), said.stripped(), self.values, self.reading.problems)
+                sysctl.land(name.strip(), said.stripped(), told, self.reading.problems)
+            self.values |= {value.setting: value for value in told}
 
     def copies(self) -> int:
         """How many of it are asked for; one that is unknown or absurd counts as one."""

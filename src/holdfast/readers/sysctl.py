@@ -18,6 +18,7 @@ from holdfast.readers.text import Files, Text, Word, written
 
 FOLDERS = ("etc/sysctl.d", "run/sysctl.d", "usr/local/lib/sysctl.d", "usr/lib/sysctl.d")
 """Where the same file name is taken from first."""
+_TREE = re.compile(r"(?:^|/)((?:etc|run|usr/lib|usr/local/lib)/sysctl(?:\.d/|\.conf$))")
 _LINE = re.compile(r"[ \t]*(-?)[ \t]*([^\s=#;][^=\n]*?)[ \t]*=[ \t]*([^\n]*?)[ \t\r]*$")
 
 
@@ -27,6 +28,16 @@ def whole(text: str) -> int:
         return int(text, 0)
     except ValueError:
         raise ValueError("is no whole number") from None
+
+
+def ports(text: str) -> str:
+    """A list of ports and spans of them, as the kernel takes it: 22,8000-8003."""
+    spans = [span.partition("-") for span in text.split(",")] if text else []
+    for first, dash, last in spans:
+        ends = (first, last) if dash else (first,)
+        if not all(end.isascii() and end.isdigit() and int(end) <= 65_535 for end in ends):
+            raise ValueError("is no list of ports such as `22,8000-8003`")
+    return text
 
 
 LANDS: dict[str, tuple[str, ...]] = {
@@ -46,13 +57,11 @@ LANDS: dict[str, tuple[str, ...]] = {
     "kernel.pid_max": ("pid_max",),
     "kernel.threads-max": ("threads_max",),
     "vm.max_map_count": ("max_map_count",),
+    "net.ipv4.tcp_mem": ("tcp_mem_low_pages", "tcp_mem_pressure_pages", "tcp_mem_pages"),
 }
 """Sysctls that the model knows, by the names that `observe` gives their values."""
-TEXTS: dict[str, str] = {
-    "net.ipv4.ip_local_reserved_ports": "reserved_ports",
-    "net.ipv4.tcp_mem": "tcp_mem_pages",
-}
-"""Those whose value stays text."""
+TEXTS: dict[str, str] = {"net.ipv4.ip_local_reserved_ports": "reserved_ports"}
+"""Those whose value stays text: a list of ports."""
 
 
 def dotted(name: str) -> str:
@@ -67,16 +76,19 @@ def dotted(name: str) -> str:
 
 
 def read(text: Text, files: Files) -> Read:
-    """A file of sysctls; where it lies in a tree of them, all that systemd would read."""
+    """A file of sysctls; where it lies in a tree of them, all that systemd would read.
+
+    Of a setting that several lines give, every value is kept, in their order: the last one counts.
+    """
     problems, unread = Problems(), list[Word]()
-    found: dict[str, Value] = {}
+    found: list[Value] = []
     names = ordered(text.name, files)
     for name in names:
         data = text.said if name == text.name else files.read(name)
         each = text if name == text.name else Text(name, data or "")
         _take(each, found, unread, problems)
     return Read(
-        host=tuple(found.values()),
+        host=tuple(found),
         problems=tuple(problems.found),
         unread=tuple(unread),
         files=(text.name, *(name for name in names if name != text.name)),
@@ -85,23 +97,24 @@ def read(text: Text, files: Files) -> Read:
 
 def ordered(name: str, files: Files) -> list[str]:
     """The files that are read with one of a tree, in their order; without a tree, it alone."""
-    mark = re.search(r"(?:^|/)(?:etc|run|usr/lib|usr/local/lib)/sysctl(?:\.d/|\.conf$)", name)
+    root = f"{files.root.rstrip('/')}/" if files.root else ""
+    mark = _TREE.search(root + name)
     if mark is None:
         return [name]
-    start = mark.start() + (1 if name[mark.start()] == "/" else 0)
-    top = name[:start]
+    top = (root + name)[: mark.start(1)]
     taken: dict[str, str] = {}
-    for folder in FOLDERS:
-        for each in files.glob(f"{top}{folder}/*.conf"):
-            taken.setdefault(posixpath.basename(each), each)
+    for folder in (f"{top}{each}" for each in FOLDERS):
+        if folder.startswith(root):
+            for each in files.glob(f"{folder.removeprefix(root)}/*.conf"):
+                taken.setdefault(posixpath.basename(each), each)
     order = [taken[base] for base in sorted(taken)]
-    conf = f"{top}etc/sysctl.conf"
+    conf = f"{top}etc/sysctl.conf".removeprefix(root)
     if files.read(conf) is not None and "99-sysctl.conf" not in taken:
         order.append(conf)
     return order if name in order else [*order, name] if name == conf else [name]
 
 
-def _take(text: Text, found: dict[str, Value], unread: list[Word], problems: Problems) -> None:
+def _take(text: Text, found: list[Value], unread: list[Word], problems: Problems) -> None:
     """Note each line of a file; a pattern says nothing of what is also named plainly."""
     start = 0
     for line in text.said.splitlines(keepends=True):
@@ -121,7 +134,7 @@ def _take(text: Text, found: dict[str, Value], unread: list[Word], problems: Pro
             unread.append(name.word)
 
 
-def land(name: str, value: Said, found: dict[str, Value], problems: Problems) -> bool:
+def land(name: str, value: Said, found: list[Value], problems: Problems) -> bool:
     """Note an assignment in `found`; False where nothing is known of the sysctl."""
     names = _names(dotted(name))
     for full in names:
@@ -137,9 +150,9 @@ def _names(name: str) -> list[str]:
     return fnmatch.filter(known, name) if set(name) & set("*?[") else []
 
 
-def _land(name: str, value: Said, found: dict[str, Value], problems: Problems) -> None:
+def _land(name: str, value: Said, found: list[Value], problems: Problems) -> None:
     if name in TEXTS:
-        _set(found, TEXTS[name], value, str)
+        _landed(found, TEXTS[name], value, ports, name, problems)
         return
     words = list(re.finditer(r"\S+", value.chars))
     lands = LANDS[name]
@@ -149,16 +162,16 @@ def _land(name: str, value: Said, found: dict[str, Value], problems: Problems) -
         return
     for setting, word in zip(lands, words, strict=True):
         part = value.cut(word.start(), word.end())
-        try:
-            _set(found, setting, part, whole)
-        except ValueError as wrong:
-            problems.add(Fault.ARGUMENT, f"`{name} = {part.chars}` {wrong}", part.place)
+        _landed(found, setting, part, whole, name, problems)
 
 
-def _set(found: dict[str, Value], setting: str, said: Said, amount: Amount) -> None:
-    value = written(setting, amount(said.chars), said.line, said.place)
-    found.pop(setting, None)
-    found[setting] = value
+def _landed(
+    found: list[Value], setting: str, said: Said, amount: Amount, name: str, problems: Problems
+) -> None:
+    try:
+        found.append(written(setting, amount(said.chars), said.line, said.place))
+    except ValueError as wrong:
+        problems.add(Fault.ARGUMENT, f"`{name} = {said.chars}` {wrong}", said.place)
 
 
 def known_lines(lines: Iterable[str]) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from holdfast.model.values import Scalar, Value
+from holdfast.model.values import Place, Scalar, Source, Value
 from holdfast.readers.argv import same
 from holdfast.readers.commands import EDGES, SERVERS, Server, gathered, in_words, under
 from holdfast.readers.contract import Around, Fault, Problems, Read, Reader
@@ -265,13 +265,21 @@ def read(text: Text, files: Files) -> Read:
             unit.take(Text(drop_in, data))
     servers = unit.servers()
     values = tuple(unit.values.values())
-    hops = [under(name, server, values) for server in servers]
+    hops = [under(name, server, (*values, _started(name, server.place))) for server in servers]
     around = tuple(
-        Around(name, server.program, values) for server in hops if server.found is None and values
+        Around(name, server.program, (*values, _started(name, server.place)))
+        for server in hops
+        if server.found is None
     )
     if not servers and values:
-        around = (Around(name, _program(name), values),)
+        first = min((v.place for v in values if v.place), key=lambda place: place.start)
+        around = (Around(name, _program(name), (*values, _started(name, first))),)
     return gathered(hops, problems, unit.read, around=around)
+
+
+def _started(name: str, place: Place) -> Value:
+    """That a unit starts the program, which is why no limit of a login is its."""
+    return Value("unit", name, Source.DERIVED, "the unit that starts it", place)
 
 
 def _unit_name(name: str) -> str:
