@@ -114,7 +114,20 @@ def talk(drawn: ConsoleRenderable) -> None:
 
 def data(value: object) -> None:
     """The command's answer as JSON, to stdout."""
-    _write(msgspec.json.format(msgspec.json.encode(value), indent=2))
+    try:
+        encoded = msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        encoded = msgspec.json.encode(_escaped(msgspec.to_builtins(value)))
+    _write(msgspec.json.format(encoded, indent=2))
+
+
+def _escaped(value: Any) -> Any:
+    """The value, every byte in its texts that was no UTF-8 written as the streams do: `\\udcff`."""
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_escaped(key): _escaped(each) for key, each in value.items()}
+    return [_escaped(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _write(encoded: bytes) -> None:
