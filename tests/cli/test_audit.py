@@ -115,6 +115,22 @@ def test_an_edge_before_what_nobody_read_is_judged_too(guide: Path) -> None:
 
 
 @pytest.mark.slow
+def test_many_sites_are_said_briefly(guide: Path) -> None:
+    """Of hundreds of ways 200 are judged, and that is said; what repeats is counted."""
+    (guide / "sites-enabled").rename(guide / "sites")
+    for number in range(300):
+        dialled = f"http://127.0.0.1:{20_000 + number}"
+        site = f"server {{ listen 80; location / {{ proxy_pass {dialled}; }} }}\n"
+        (guide / f"sites/s{number}").write_text(site)
+    (guide / "gunicorn.conf.py").unlink()
+    told = audit(guide).stdout
+    assert "taken for granted: the first 200 ways through these files stand for all" in told
+    assert "includes sites/app, sites/s0, sites/s1 and 298 more by" in " ".join(told.split())
+    assert told.count("not joined: ") == 6
+    assert len(said(guide)["unjoined"]) == 200
+
+
+@pytest.mark.slow
 def test_versions_are_told_or_assumed(guide: Path) -> None:
     """What a later nginx dropped is a note for Debian's, and a warning for the one that is told."""
     told = audit(guide)

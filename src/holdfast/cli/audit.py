@@ -32,6 +32,8 @@ CORES = 2
 MEAN_TIME_S = 20.0
 NOBODY = "nobody said"
 RAN_WHY = "the version whose limits were run"
+MOST_SAID = 5
+"""Lines of one kind after the findings, where a folder of a thousand sites would have as many."""
 NEW_OBJECTS = 100_000
 """Records of files stay to the end and form no circles: looking through them is a third of it."""
 
@@ -186,15 +188,20 @@ def _print(asked: Asked, whole: Audit, mended: Mended | None, found: Input, tree
         if len(found.ways) > 1:
             say.text(f"{len(found.ways)} ways through these files; this is the narrowest")
         show_audit(whole, len(found.files))
-        for said in found.granted:
-            say.item("taken for granted: ", said)
-        for said in found.unjoined:
-            say.item("not joined: ", said)
+        _some("taken for granted: ", found.granted)
+        _some("not joined: ", found.unjoined)
         if mended is not None:
             say.text()
             show_mended(mended, _diff(tree, mended))
     for name, why in tree.left.items():
         say.say(f"not read: {name}: {why}")
+
+
+def _some(head: str, said: tuple[str, ...]) -> None:
+    for each in said[:MOST_SAID]:
+        say.item(head, each)
+    if len(said) > MOST_SAID:
+        say.item(head, f"{len(said) - MOST_SAID:,} more; --json has all")
 
 
 def _files(tree: Tree, mended: Mended) -> tuple[dict[str, bytes], dict[str, bytes]]:

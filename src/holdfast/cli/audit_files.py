@@ -16,6 +16,7 @@ from holdfast.readers.contract import Read
 from holdfast.readers.nginx_parts import Including, granted, stands_in_http
 from holdfast.readers.text import Text
 
+MOST_NAMES = 3
 MAIN = "nginx.conf of the distribution"
 """What a main file that nobody gave is called; no file of a tree, as it is taken from no disk."""
 
@@ -96,7 +97,8 @@ def _include(
             names = tuple(of[main.index])
             including = Including(tree, main.pattern, names)
             found.reads[main.index] = nginx.read(main.text, including)
-            said = ", ".join(names)
+            more = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
+            said = ", ".join(names[:MOST_NAMES]) + more
             found.granted.append(f"{main.text.name} includes {said} by `{main.pattern}`")
 
 

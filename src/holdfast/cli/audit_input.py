@@ -19,7 +19,7 @@ from holdfast.model.values import Source, Value, assumed
 from holdfast.observe.tree import Tree
 from holdfast.programs.catalog import completed
 from holdfast.readers.contract import Found, Listen, Read
-from holdfast.readers.join import UNKNOWN, Way, join
+from holdfast.readers.join import MOST_WAYS, UNKNOWN, Way, join
 
 SOFT_NOFILE = 1_024
 SOFT_WHY = "systemd's DefaultLimitNOFILE=1024:524288, and a login's soft limit"
@@ -62,6 +62,8 @@ def read_input(
     problems = dict.fromkeys(problem for each in read.reads for problem in each.problems)
     unjoined = (*read.unjoined, *(said for way in ways for said in way.path.unjoined))
     granted = (*read.granted, *(said for way in ways for said in way.assumed))
+    if len(ways) == MOST_WAYS:
+        granted = (f"the first {MOST_WAYS} ways through these files stand for all", *granted)
     files = dict.fromkeys(name for each in read.reads for name in each.files)
     return Input(
         known,
