@@ -96,3 +96,11 @@ def test_a_burst_takes_as_many_sockets_as_the_kernel_asks_for(program: Program) 
     hop = size_edge(demand(2_000), host(somaxconn=128), EdgeLayout(program, ""), 8)
     assert number(hop, "backlog") <= 128
     assert fullest(2_000, hop.processes - 1, 1e-9) > 128
+
+
+@pytest.mark.parametrize("somaxconn", [2, 128])
+def test_processes_are_found_in_few_steps(somaxconn: int) -> None:
+    """Law 9: whether accept queues of 128 or of 2 do is known after 30 counts of processes."""
+    fullest.cache_clear()
+    size_edge(demand(2_000), host(somaxconn=somaxconn), EdgeLayout("nginx", ""), 8)
+    assert fullest.cache_info().misses <= 30

@@ -11,7 +11,7 @@ import math
 from holdfast.model.path import Demand, Hop, Host, Link, Protocol, Spread
 from holdfast.model.values import Value, derived, observed
 from holdfast.programs import haproxy, nginx
-from holdfast.sizing.counting import MOST_PROCESSES, number, on_one
+from holdfast.sizing.counting import MOST_PROCESSES, number, on_one, smallest
 from holdfast.sizing.layout import EdgeLayout
 
 NGINX_LISTENERS = 2
@@ -66,15 +66,19 @@ def _processes(demand: Demand, host: Host, layout: EdgeLayout) -> int:
     """The fewest processes whose descriptors and accept queues do; where none do, those of an
     even spread.
 
-    More processes have fewer connections each, but nginx's hold a descriptor for each other one.
+    More processes have fewer connections each, but nginx's hold a descriptor for each other one: so
+    the accept queues are halved towards, and from there on the descriptors are tried in turn.
     """
     files, queue = number(host, "nofile_hard"), number(host, "somaxconn")
     taken = demand.in_flight * (1 + 1 / demand.streams)
     least = 1 if math.isinf(files) else max(1, math.ceil(taken / files))  # an even spread's
-    for count in range(least, MOST_PROCESSES + 1):
+    queued = smallest(lambda count: _burst(demand, count) <= queue, MOST_PROCESSES)
+    if _burst(demand, queued) > queue:
+        return min(least, MOST_PROCESSES)
+    for count in range(max(least, queued), MOST_PROCESSES + 1):
         if _own(host, layout, count) >= files:
             break
-        if _nofile(demand, host, layout, count) <= files and _burst(demand, count) <= queue:
+        if _nofile(demand, host, layout, count) <= files:
             cores = min(math.floor(host.cores) or 1, demand.in_flight)
             return max(count, cores) if layout.program == "nginx" else count
     return min(least, MOST_PROCESSES)
