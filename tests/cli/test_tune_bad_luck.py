@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.machine import ASKED, FILE, SOMAXCONN, Machine
+from tests.cli.run import environment
 from tests.helpers import wait_until
 
 NOBODY = 65534
@@ -126,48 +127,93 @@ def test_on_a_full_disk_nothing_is_half_done(machine: Machine, tmp_path: Path, f
     assert machine.tune("--undo").stderr == "there is nothing to undo\n"
 
 
-KILLED = """
-import os, signal, sys
+FORKING = """
+import contextlib, json, os, signal, sys
 from holdfast.cli import main, tune
-left, places = int(sys.argv.pop(1)), tuple(sys.argv.pop(1).split(":"))
 
-def count(event, args):
-    global left
-    if event.startswith(("open", "os.")) and str(args[:1]).startswith(tuple(map(repr, places)), 1):
-        left -= 1
-        if left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+def run(*words):
+    sys.argv = ["holdfast", *words]
+    try:
+        main.main()
+    except SystemExit as ended:
+        return ended.code
 
-sys.argv[0] = "holdfast"
-places = tuple(place.rstrip("'") for place in places)
-sys.addaudithook(count)
-main.main()
+def killed_before(left, places):
+    def count(event, args):
+        nonlocal left
+        if event.startswith(("open", "os.")) and str(args[:1]).startswith(places, 2):
+            left -= 1
+            if left < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+    sys.addaudithook(count)
+
+asked, places, said = json.loads(sys.stdin.readline())
+with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+    run(*asked)  # what one run imports, the forks have
+for line in sys.stdin:
+    left, *words = json.loads(line)
+    if not (child := os.fork()):
+        os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+        os.dup2(2, 1)
+        if left is not None:
+            killed_before(left, tuple(places))
+        os._exit(run(*words))
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
-def killed_after(machine: Machine, steps: int, *words: str) -> int:
-    """The exit status of `holdfast tune WORDS`, killed before its step `steps` on what it owns."""
-    rest = machine.tune_words(*words)[3:]
-    places = f"{machine.root}:{machine.state}:/proc/sys/net/core/somaxconn"
-    return machine.run(sys.executable, "-c", KILLED, str(steps), places, *rest).returncode
+class Forking:
+    """Runs `holdfast tune` in the machine again and again, as forks of one process there."""
+
+    def __init__(self, machine: Machine, folder: Path) -> None:
+        self._machine = machine
+        self._said = folder / "said"
+        self._process = subprocess.Popen(
+            machine.inside(sys.executable, "-c", FORKING),
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        places = (str(machine.root), str(machine.state), "/proc/sys/net/core/somaxconn")
+        self._send(machine.tune_words(*ASKED, "--json")[3:], places, str(self._said))
+
+    def tune(self, *words: str, steps: int | None = None) -> int:
+        """The exit status, killed before its step `steps` on what it owns where one is named."""
+        self._send(steps, *self._machine.tune_words(*words)[3:])
+        assert self._process.stdout is not None
+        return int(self._process.stdout.readline())
+
+    def said(self) -> str:
+        """What the last one printed."""
+        return self._said.read_text()
+
+    def close(self) -> None:
+        """End the process that forks."""
+        self._process.communicate(timeout=30)
+
+    def _send(self, *words: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(words) + "\n")
+        self._process.stdin.flush()
 
 
 @pytest.mark.parametrize("words", [(*ASKED, "--apply", "--yes"), ("--undo",)])
 def test_a_kill_between_any_two_steps_leaves_what_undo_restores(
-    machine: Machine, words: tuple[str, ...]
+    machine: Machine, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
     """SIGKILL before each step on a file or value, of apply and of undo: undo brings all back."""
     before = machine.tree()
-    for steps in range(100):
-        if words == ("--undo",):
-            assert machine.tune(*ASKED, "--apply", "--yes").returncode == 0
-        status = killed_after(machine, steps, *words)
-        undone = machine.tune("--undo")
-        assert undone.returncode == 0, (steps, undone.stderr)
-        assert (machine.tree(), machine.sysctl(SOMAXCONN)) == (before, "2"), steps
-        if status == 0:
-            break
-        assert status == -9
+    with contextlib.closing(Forking(machine, tmp_path)) as forking:
+        for steps in range(100):
+            if words == ("--undo",):
+                assert forking.tune(*ASKED, "--apply", "--yes") == 0
+            status = forking.tune(*words, steps=steps)
+            assert forking.tune("--undo") == 0, (steps, forking.said())
+            assert (machine.tree(), machine.sysctl(SOMAXCONN)) == (before, "2"), steps
+            if status == 0:
+                break
+            assert status == -9
     assert steps > 10
 
 
