@@ -131,6 +131,20 @@ def test_many_sites_are_said_briefly(guide: Path) -> None:
 
 
 @pytest.mark.slow
+def test_what_quotes_a_configuration_is_none(guide: Path) -> None:
+    """Prose, code and templates that show one, and what the daemons' folders explain, are left."""
+    before = said(guide)
+    shown = "# Set up\nserver { listen 80; location / { proxy_pass http://10.0.0.1; } }\n"
+    for name in ("README.md", "deploy.py", "chart.yaml", "site.conf.j2", "install.sh"):
+        (guide / name).write_text(shown)
+    (guide / "haproxy.md").write_text("defaults\n    maxconn 3\nfrontend f\n    bind :80\n")
+    for folder in ("sysctl.d", "security/limits.d"):
+        (guide / folder).mkdir(parents=True)
+        (guide / folder / "README").write_text("Files here are read at boot.\n")
+    assert said(guide) == before
+
+
+@pytest.mark.slow
 def test_versions_are_told_or_assumed(guide: Path) -> None:
     """What a later nginx dropped is a note for Debian's, and a warning for the one that is told."""
     told = audit(guide)

@@ -193,8 +193,12 @@ def _print(asked: Asked, whole: Audit, mended: Mended | None, found: Input, tree
         if mended is not None:
             say.text()
             show_mended(mended, _diff(tree, mended))
+    by_why: dict[str, list[str]] = {}
     for name, why in tree.left.items():
-        say.say(f"not read: {name}: {why}")
+        by_why.setdefault(why, []).append(name)
+    for why, names in by_why.items():
+        more = f" and {len(names) - MOST_SAID:,} more" if len(names) > MOST_SAID else ""
+        say.say(f"not read: {', '.join(names[:MOST_SAID])}{more}: {why}")
 
 
 def _some(head: str, said: tuple[str, ...]) -> None:

@@ -28,7 +28,7 @@ from holdfast.readers.contract import (
 )
 from holdfast.readers.haproxy_proxies import Proxies, Proxy, summed
 from holdfast.readers.haproxy_text import Lines
-from holdfast.readers.text import Files, Text
+from holdfast.readers.text import Files, Text, quotes
 
 _LOOK = re.compile(r"^[ \t]*(?:global|defaults|(?:frontend|backend|listen)[ \t]+\S+)", re.MULTILINE)
 _OTHER = re.compile(r"[{;]")
@@ -38,7 +38,7 @@ STREAMS = 100
 
 def recognises(text: Text) -> bool:
     """Whether a section of HAProxy begins in it, and no block of another program."""
-    found = _LOOK.search(text.said)
+    found = None if quotes(text.name) else _LOOK.search(text.said)
     if found is None:
         return False
     line = text.said[found.start() : text.said.find("\n", found.end())]

@@ -100,7 +100,8 @@ def _take(
 def recognises(text: Text) -> bool:
     """By its name or folder."""
     base, folder = posixpath.basename(text.name), posixpath.dirname(text.name)
-    return base in ("limits.conf", "limits") or posixpath.basename(folder) == "limits.d"
+    in_folder = posixpath.basename(folder) == "limits.d" and base.endswith(".conf")
+    return base in ("limits.conf", "limits") or in_folder
 
 
 READER = Reader("limits", recognises, read)

@@ -33,7 +33,7 @@ from holdfast.readers.contract import (
 from holdfast.readers.nginx_levels import Level, Levels, meanings
 from holdfast.readers.nginx_text import DUMPED, Directive, Tree
 from holdfast.readers.nginx_upstreams import spread, together
-from holdfast.readers.text import Files, Text, Word, written
+from holdfast.readers.text import Files, Text, Word, quotes, written
 
 _LOOK = re.compile(
     r"^\s*(?:(?:http|events|stream|server|upstream\s+\S+)\s*\{|location\s[^\n]*\{"
@@ -266,6 +266,8 @@ def _extra(level: Level) -> Iterable[Value]:
 
 def recognises(text: Text) -> bool:
     """Whether it looks like nginx: a block or directive that only nginx has, or a dump."""
+    if quotes(text.name):
+        return False
     return bool(_LOOK.search(text.said) or DUMPED.search(text.said))
 
 

@@ -183,10 +183,10 @@ def known_lines(lines: Iterable[str]) -> int:
 def recognises(text: Text) -> bool:
     """By its name or folder, or a line that assigns a sysctl, where nothing else stands."""
     base, folder = posixpath.basename(text.name), posixpath.dirname(text.name)
-    if base in ("sysctl.conf", "sysctl") or posixpath.basename(folder) == "sysctl.d":
+    if not base.endswith(".conf"):  # as sysctl(8) takes from sysctl.d, where a README stands, too
+        return base == "sysctl"
+    if base == "sysctl.conf" or posixpath.basename(folder) == "sysctl.d":
         return True
-    if not base.endswith(".conf"):
-        return False
     said = [line for line in text.said.splitlines() if line.strip() and line.strip()[0] not in "#;"]
     return bool(said) and known_lines(said) == len(said)
 

@@ -20,6 +20,20 @@ _KEPT = "surrogateescape"
 """Bytes that are no UTF-8 stay what they are, so that offsets stay right."""
 
 
+_OTHER_KINDS = {
+    *("adoc", "c", "cc", "cpp", "css", "csv", "diff", "erb", "go", "h", "htm", "html", "ipynb"),
+    *("j2", "java", "jinja", "jinja2", "js", "json", "jsx", "lock", "log", "lua", "markdown"),
+    *("md", "patch", "php", "pl", "po", "py", "pyi", "rb", "rs", "rst", "scss", "sh", "bash"),
+    *("sql", "svg", "tf", "toml", "ts", "tsx", "xml", "yaml", "yml"),
+}
+"""Endings of prose, code and data, which may quote a configuration and are none."""
+
+
+def quotes(name: str) -> bool:
+    """Whether a file of that name, if it looks like a configuration, only quotes one."""
+    return name.rpartition(".")[2].lower() in _OTHER_KINDS
+
+
 class Word(msgspec.Struct, frozen=True):
     """A word of a text: what it means (quotes and escapes undone), and the span that says it."""
 
