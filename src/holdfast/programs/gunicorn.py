@@ -10,6 +10,7 @@ import msgspec
 
 from holdfast.model.limit import Act, Full, Limit
 from holdfast.model.path import Demand, Hop, Path
+from holdfast.model.values import Source
 from holdfast.programs.rows import Setting, effective, parts
 from holdfast.programs.servers import (
     BACKLOG,
@@ -201,7 +202,8 @@ def _one(hop: Hop, path: Path, demand: Demand) -> Limit:
     spread = taken(hop, path, demand, stops=True)[2]
     workers = effective(hop, BOUND)
     formula = f"1 in each of {hop.processes} sync workers"
-    return of_each(hop, "workers", 1, (workers,), formula, spread=spread)
+    inputs = (workers, effective(hop, WORKER_CLASS))
+    return of_each(hop, "workers", 1, inputs, formula, spread=spread)
 
 
 def _threads(hop: Hop, path: Path, demand: Demand) -> Limit:
@@ -247,7 +249,7 @@ def _ignored(hop: Hop, name: str, known: Worker) -> list[Limit]:
     return [
         unenforced(hop, value, f"{name} workers do not look at it")
         for row, value in found
-        if value is not None and value.value not in (None, row.default)
+        if value is not None and value.source is not Source.DEFAULT and value.value not in (None, 1)
     ]
 
 

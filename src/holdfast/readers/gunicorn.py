@@ -22,7 +22,8 @@ from holdfast.readers.contract import (
     Read,
     Reader,
 )
-from holdfast.readers.pyvalues import Known, Result, Unknown, top_level
+from holdfast.readers.pyresults import Known, Result, Unknown
+from holdfast.readers.pyvalues import top_level
 from holdfast.readers.said import Said, looked_for
 from holdfast.readers.serving import app, hop, listen
 from holdfast.readers.shell import words as shell_words

@@ -7,45 +7,23 @@ Knows constants, arithmetic, `cpu_count()`, environment variables with their def
 from __future__ import annotations
 
 import ast
+import math
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
 from holdfast.model.errors import BadInput
+from holdfast.readers.pyresults import Known, Result, Scalars, Unknown, given, of_variable
+from holdfast.readers.pytruth import ENVIRONS, truth
 from holdfast.readers.said import Said
 from holdfast.readers.text import Text
 
-MOST_CHARS, MOST_ITEMS, MOST_NUMBER = 65_536, 1_000, 2.0**63
+MOST_CHARS, MOST_ITEMS, MOST_NUMBER, MOST_POWER = 65_536, 1_000, 2.0**63, 16
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _CORES = frozenset({"cpu_count", "process_cpu_count"})
 _ENVIRON = frozenset({"environ.get", "os.environ.get", "getenv", "os.getenv"})
-
-Scalars = str | int | float | bool | None
-
-
-class Known(msgspec.Struct, frozen=True):
-    """A value, `a_core` of it for each core beside; `said` is what to change, `unless` a variable.
-
-    A list's items are in `items`.
-    """
-
-    value: Scalars
-    said: Said
-    a_core: float = 0.0
-    items: tuple[Known | Unknown, ...] | None = None
-    unless: str = ""
-
-
-class Unknown(msgspec.Struct, frozen=True):
-    """What only the running program knows, and why."""
-
-    said: Said
-    why: str
-
-
-Result = Known | Unknown
 
 
 def parse(text: Text) -> ast.Module:
@@ -122,18 +100,25 @@ class _Module:
                     self._forget([node], "a loop")
 
     def _either(self, node: ast.If) -> None:
-        test = self.value(node.test)
-        if isinstance(test, Known) and not test.a_core and test.items is None and not test.unless:
-            self.run(node.body if test.value else node.orelse)
-        else:
+        """The branch that is taken; where a variable that is not set decides, unless it is."""
+        test = truth(node.test, self.value, self.env)
+        if test is None:
             self._forget([*node.body, *node.orelse], "a condition that nobody can know")
+            return
+        taken, left = (node.body, node.orelse) if test.value else (node.orelse, node.body)
+        self.run(taken)
+        if test.unless:
+            for name, where in _assigned([*taken, *left]):
+                known = self.names.get(name)
+                why = "is assigned in a condition that nobody can know"
+                self.names[name] = (
+                    Unknown(self.said(where), why) if known is None else given(known, test.unless)
+                )
 
     def _forget(self, body: list[ast.stmt], why: str) -> None:
         """What such statements may assign is not known any more."""
-        for node in body:
-            for each in ast.walk(node):
-                if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
-                    self.names[each.id] = Unknown(self.said(each), f"is assigned in {why}")
+        for name, where in _assigned(body):
+            self.names[name] = Unknown(self.said(where), f"is assigned in {why}")
 
     def _assign(self, target: ast.expr, result: Result) -> None:
         if isinstance(target, ast.Name):
@@ -169,12 +154,19 @@ class _Module:
                 found = self._arithmetic(node, op, self._value(left), self._value(right))
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 found = self._arithmetic(node, ast.Sub(), Known(0, said), self._value(operand))
+            case ast.Compare() | ast.UnaryOp(op=ast.Not()):
+                found = truth(node, self.value, self.env)
+            case ast.IfExp(test=condition, body=body, orelse=orelse):
+                test = truth(condition, self.value, self.env)
+                if test is not None:
+                    found = self._value(body if test.value else orelse)
+                    found = given(found, test.unless) if test.unless else found
             case ast.BoolOp(op=ast.Or(), values=values):
                 found = self._first_true(values, said)
             case ast.JoinedStr(values=values):
                 found = self._joined(values, said)
             case ast.Subscript(value=of, slice=ast.Constant(value=str() as name)):
-                if ast.unparse(of) in ("os.environ", "environ"):
+                if ast.unparse(of) in ENVIRONS:
                     found = self._variable(name, None, said)
             case ast.Call():
                 found = self._call(node, said)
@@ -184,10 +176,10 @@ class _Module:
         """`a or b`: the first that is true."""
         for each in values:
             found = self._value(each)
-            if isinstance(found, Unknown) and found.why.startswith("is the variable"):
-                name = found.why.split("`")[1]
+            name = of_variable(found)
+            if name:
                 rest = self._first_true(values[values.index(each) + 1 :], said)
-                return _given(rest, name)
+                return given(rest, name)
             if isinstance(found, Unknown) or found.value or found.a_core or found.items:
                 return found
         return found if values else Unknown(said, "is computed when gunicorn starts")
@@ -248,12 +240,15 @@ class _Module:
             return Known(self.env[name].chars, self.env[name])
         if not default:
             return Unknown(said, f"is the variable `{name}`, which is not set here")
-        return _given(self._value(default[0]), name)
+        return given(self._value(default[0]), name)
 
 
-def _given(result: Result, name: str) -> Result:
-    """A default that stands unless a variable is set."""
-    return result if isinstance(result, Unknown) else msgspec.structs.replace(result, unless=name)
+def _assigned(body: list[ast.stmt]) -> Iterator[tuple[str, ast.Name]]:
+    """Every name that statements may assign, and where."""
+    for node in body:
+        for each in ast.walk(node):
+            if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
+                yield each.id, each
 
 
 def _is_number(known: Known) -> bool:
@@ -278,6 +273,9 @@ def _linear(op: ast.operator, left: Known, right: Known) -> tuple[int | float, f
     a, b = left.value, right.value
     assert isinstance(a, int | float)
     assert isinstance(b, int | float)
+    if isinstance(op, ast.Mod | ast.Pow):
+        plain = not left.a_core and not right.a_core
+        return (_not_linear(op, a, b), 0.0) if plain and (b or isinstance(op, ast.Pow)) else None
     match op:
         case ast.Add():
             return a + b, left.a_core + right.a_core
@@ -291,9 +289,16 @@ def _linear(op: ast.operator, left: Known, right: Known) -> tuple[int | float, f
             return a / b, left.a_core / b
         case ast.FloorDiv() if b and not right.a_core:
             return (a / b, left.a_core / b) if left.a_core else (a // b, 0.0)
-        case ast.Mod() if b and not right.a_core and not left.a_core:
-            return a % b, 0.0
     return None
+
+
+def _not_linear(op: ast.operator, a: int | float, b: int | float) -> int | float:
+    """A remainder, or a power as far as anybody would write one."""
+    if isinstance(op, ast.Mod):
+        return a % b
+    is_small = 0 <= b <= MOST_POWER and abs(a) <= MOST_NUMBER
+    power: int | float = a**b if is_small else math.inf
+    return power
 
 
 _CONVERT: dict[str, Callable[[str], Scalars]] = {
