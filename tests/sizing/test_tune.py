@@ -16,10 +16,10 @@ from holdfast.model.values import assumed, observed
 from holdfast.programs import tunables as names
 from holdfast.programs.ports import parse_ports
 from holdfast.programs.tunables import TUNABLES
-from holdfast.sizing.layout import Layout, Service
+from holdfast.sizing.layout import EdgeLayout, Layout, Service
 from holdfast.sizing.path import scaled, size
 from holdfast.sizing.tune import tune, with_changes
-from tests.sizing.test_law_1 import GIB, LAYOUT, host, profile
+from tests.sizing.test_law_1 import EDGES, GIB, LAYOUT, behind, host, profile
 
 LISTENING = observed("listening_ports", "22,8000,30000,50051", "typed in")
 PLAIN = Layout(LAYOUT.worker, LAYOUT.socket_end_bytes)
@@ -305,3 +305,16 @@ def test_a_machine_that_nothing_was_read_of_is_unknown() -> None:
     bare = msgspec.structs.replace(host(), values=())
     tuning = tune(demand(100), bare, PLAIN, observed("listening_ports", None, "not read"))
     assert {row.standing for row in tuning.needs} == {Standing.UNKNOWN}
+
+
+@pytest.mark.parametrize("edge", EDGES[1:], ids=("nginx", "haproxy"))
+def test_a_half_open_queue_that_holds_the_backlogs_back_is_raised(edge: EdgeLayout) -> None:
+    """Without SYN cookies the queue follows the backlogs, also where nobody said a burst."""
+    asked, layout = demand(1_873, time_s=1.0, units=1.0), behind(edge)
+    asked = msgspec.structs.replace(asked, idle=5_000)
+    short = machine(nofile_hard=1_024, syncookies=0, tcp_max_syn_backlog=4, pids_max=math.inf)
+    tuning = tune(asked, short, layout, LISTENING)
+    assert holds(asked, with_changes(short, tuning.needs), layout)
+    for left_out in tuning.changes:
+        rest = tuple(row for row in tuning.needs if row != left_out)
+        assert not holds(asked, with_changes(short, rest), layout), left_out.setting

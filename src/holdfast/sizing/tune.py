@@ -12,12 +12,12 @@ import msgspec
 
 from holdfast.model.errors import Impossible
 from holdfast.model.limit import Limit
-from holdfast.model.path import Demand, Host, Path
+from holdfast.model.path import Demand, Hop, Host, Path
 from holdfast.model.tuning import Need, Standing, Tuning
 from holdfast.model.units import format_bytes
 from holdfast.model.values import Value, derived, observed
 from holdfast.programs import tunables as names
-from holdfast.programs.kernel import socket_ends
+from holdfast.programs.kernel import SYN_BACKLOG_SHARE, socket_ends
 from holdfast.programs.ports import format_ports, parse_ports, reserved_of
 from holdfast.programs.tunables import BY_SETTING, TUNABLES, Tunable
 from holdfast.sizing.layout import Layout
@@ -137,7 +137,10 @@ class _Machine:
 
 
 def _fewest(demand: Demand, machine: _Machine, layout: Layout) -> frozenset[str]:
-    """The settings to raise: all, less each that can be left as it is. Raises Impossible."""
+    """The settings to raise: all, less each that can be left as it is. Raises Impossible.
+
+    One that was needed beside another need not be once that one is left: so more than one round.
+    """
 
     def holds(settings: frozenset[str]) -> bool:
         return attempt(demand, machine.raised(settings), layout)[1] is None
@@ -148,9 +151,12 @@ def _fewest(demand: Demand, machine: _Machine, layout: Layout) -> frozenset[str]
     if not holds(settings):
         raise _impossible(demand, machine, settings, layout)
     spared = SPARED if machine.may_raise_nofile else (names.NR_OPEN, names.NOFILE, *SPARED)
-    for setting in spared:
-        if holds(settings - {setting}):
-            settings -= {setting}
+    before: frozenset[str] = frozenset()
+    while settings != before:
+        before = settings
+        for setting in (one for one in spared if one in before):
+            if holds(settings - {setting}):
+                settings -= {setting}
     return settings
 
 
@@ -242,10 +248,19 @@ class _Needs:
         """The value to set, and the formula: what the limit needs, rounded up to stay round."""
         if row.setting == names.NR_OPEN:
             need, limit = self.limits[BY_SETTING[names.NOFILE].resource]
-        else:
+        elif row.resource in self.limits:
             need, limit = self.limits[row.resource]
+        else:
+            return self._for_queues(row, now)
         value, rounding = _round_up(row, need, now, self.machine.host)
         why = f"{limit.resource} of {limit.hop}: {limit.formula}; {_plain(row, need)} needed"
+        return derived(row.setting, value, f"{why}, {rounding}"), why
+
+    def _for_queues(self, row: Tunable, now: Value) -> tuple[Value, str]:
+        """The half-open queue that lets sockets have their backlogs, where nobody said a burst."""
+        need = max(_number(hop, "backlog", 0.0) for hop in self.path.hops) / SYN_BACKLOG_SHARE
+        value, rounding = _round_up(row, need, now, self.machine.host)
+        why = f"backlogs of up to {SYN_BACKLOG_SHARE:.0%} of it; {_plain(row, need)} needed"
         return derived(row.setting, value, f"{why}, {rounding}"), why
 
     def _port_range(self, row: Tunable) -> tuple[Value | None, str]:
@@ -338,10 +353,10 @@ def _known(host: Host, setting: str) -> bool:
     return found is not None and found.value is not None
 
 
-def _number(host: Host, setting: str) -> float:
-    """A number of the host, math.inf where it was not read."""
-    found = host.get(setting)
-    return math.inf if found is None or found.value is None else found.number
+def _number(of: Host | Hop, setting: str, otherwise: float = math.inf) -> float:
+    """A number of the host or hop, `otherwise` where it was not read."""
+    found = of.get(setting)
+    return otherwise if found is None or found.value is None else found.number
 
 
 def _with(host: Host, **values: float | str) -> Host:
