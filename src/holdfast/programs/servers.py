@@ -58,9 +58,9 @@ def taken(
     """
     seen = demand if http2 else msgspec.structs.replace(demand, streams=1.0)
     connections, idle, spread = arriving(hop, path, seen)
-    if hop.processes > 1 and forks(hop):
+    if hop.processes > 1 and forks(hop, path):
         shared = Spread.LEAVES if stops else Spread.RACE
-        spread = shared if one_socket(hop) else Spread.HASH
+        spread = shared if one_socket(hop, path) else Spread.HASH
     return connections, idle, spread
 
 

@@ -69,20 +69,24 @@ def queue_room(host: Host, backlog: Value) -> float:
     return min(known, default=math.inf) + 1
 
 
-def one_socket(hop: Hop) -> bool:
+def one_socket(hop: Hop, path: Path) -> bool:
     """Whether the hop's processes accept from one socket, not from one each at one address."""
     apart = hop.get("reuse_port")
-    return _forks(hop, 1) and not (apart is not None and apart.value)
+    return _forks(hop, path, 1) and not (apart is not None and apart.value)
 
 
-def forks(hop: Hop) -> bool:
+def forks(hop: Hop, path: Path) -> bool:
     """Whether the hop's processes are dialled at one address, being a server's own."""
-    return _forks(hop, 0)
+    return _forks(hop, path, 0)
 
 
-def _forks(hop: Hop, which: int) -> bool:
-    """A number of workers that was derived is of ours, who have a socket each."""
-    if hop.program not in FORKING:
+def _forks(hop: Hop, path: Path, which: int) -> bool:
+    """A number of workers that was derived is of ours, who have a socket each.
+
+    So have several servers of one process each, whose dialler has an address for each.
+    """
+    front = dialler(hop, path)
+    if hop.program not in FORKING or (front is not None and front[1].servers is None):
         return False
     named = hop.get(FORKING[hop.program][which])
     told = named is not None and named.source is not Source.DERIVED
@@ -101,7 +105,9 @@ def accept_queue(
     cut = path.host(hop.host).get("somaxconn")
     room = queue_room(path.host(hop.host), backlog)
     taken, _, spread = arriving(hop, path, demand)
-    count = sockets or (1 if one_socket(hop) else hop.processes)
+    front = dialler(hop, path)
+    shared = path.servers(front[1]) if front is not None else 1
+    count = sockets or (shared if one_socket(hop, path) else hop.processes)
     return counted(
         hop.name,
         "accept queue",

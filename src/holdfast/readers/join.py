@@ -144,6 +144,7 @@ class _Join:
             return
         first, listen, _ = next(iter(met.values()))
         count = sum(self._processes(one) * times for one, _, times in met.values())
+        alone = count == sum(times for _, _, times in met.values())
         if {one.program for one, _, _ in met.values()} != {first.program}:
             assumed.append(f"all servers of `{dial.name}` are taken to be like `{first.name}`")
         onward = [d for d in first.dials if not d.listens or listen.address in d.listens]
@@ -154,7 +155,7 @@ class _Join:
             for tail in tails:
                 links = (tail.link,) if tail else ()
                 hop = self._hop(first, listen, next_dial, links, count)
-                link = _link(dial, hop, len(servers) - len(lost), first)
+                link = _link(dial, hop, len(servers) - len(lost), first, alone=alone)
                 yield _Tail(
                     link,
                     (hop, *(tail.hops if tail else ())),
@@ -246,9 +247,12 @@ def _kinds(listens: Sequence[Listen]) -> list[Listen]:
     return list(kinds.values())
 
 
-def _link(dial: Dial, hop: Hop, servers: int, found: Found | None) -> Link:
-    """How a hop is reached: spread over servers as dialled, over processes as they share."""
-    each = hop.processes <= servers or found is None
+def _link(dial: Dial, hop: Hop, servers: int, found: Found | None, *, alone: bool = False) -> Link:
+    """How a hop is reached: spread over servers as dialled, over processes as they share.
+
+    `alone` is a process that has an address to itself, as each of several that were started does.
+    """
+    each = alone or hop.processes <= servers or found is None
     kept = next((hop.get(name) for name in KEPT if hop.get(name) is not None), None)
     return Link(
         hop.name,
@@ -257,7 +261,7 @@ def _link(dial: Dial, hop: Hop, servers: int, found: Found | None) -> Link:
         Spread.ONLY if hop.processes == 1 else dial.spread if each or not found else found.shares,
         dial.idle_s,
         kept or Value("listener_idle_s", None, Source.DEFAULT, hop.program),
-        max(1, servers),
+        None if alone and hop.processes > 1 else max(1, servers),
     )
 
 

@@ -42,7 +42,7 @@ def shown_way(way: Way) -> str:
         lines.append(f"  {hop.name}: {hop.program} {hop.version}".rstrip() + f" x {hop.processes}")
         lines += [f"    {value.setting} = {value.value}" for value in hop.values]
         lines += [
-            f"    -> {link.to} over {link.protocol.value}, {link.servers} servers, "
+            f"    -> {link.to} over {link.protocol.value}, {_servers(link.servers)}, "
             f"{link.streams:g} at once, spread {link.spread.value}, "
             f"idle {link.dialler_idle_s.value} before {link.listener_idle_s.value}"
             for link in hop.links
@@ -50,6 +50,10 @@ def shown_way(way: Way) -> str:
     lines += [f"  assumed: {said}" for said in way.assumed]
     lines += [f"  unjoined: {said}" for said in way.path.unjoined]
     return "\n".join(lines) + "\n"
+
+
+def _servers(count: int | None) -> str:
+    return "an address for each" if count is None else f"{count} servers"
 
 
 def _hop(hop: Found, where: Where) -> Iterator[str]:
