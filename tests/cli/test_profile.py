@@ -27,7 +27,7 @@ def test_a_plan_takes_its_numbers_from_the_profile(tmp_path: Path) -> None:
     """Workers' values are the profile's, not holdfast.toml's, each with file and date."""
     path = written(tmp_path)
     words = ("plan", "wait:app", "--app-dir", WAIT, "-n", "20k", "--profile", path)
-    plan = json.loads(holdfast(*words, "--json").stdout)
+    plan = json.loads(holdfast(*words, "--edge", "none", "--json").stdout)
     workers = next(hop for hop in plan["hops"] if hop["name"] == "workers")
     values = {value["setting"]: value for value in workers["values"]}
     assert values["request_bytes"]["value"] == 1e4
