@@ -113,9 +113,9 @@ def test_two_thousand_are_held_through_the_edge(program: str, tmp_path: Path) ->
         "-n",
         "2k",
         "--mean-time",
-        "4s",
+        "1s",
         "--hold",
-        "4s",
+        "3s",
         "--edge",
         program,
     )
@@ -135,7 +135,7 @@ def test_two_thousand_are_held_through_the_edge(program: str, tmp_path: Path) ->
 def test_up_serves_behind_the_edge_and_stops_cleanly(program: str) -> None:
     """What is up is proved through the edge, says what it runs with, and ends on TERM with 0."""
     port = free_port()
-    asked = ("--port", str(port), "--mean-time", "4s", "-n", "3k", "--edge", program)
+    asked = ("--port", str(port), "--mean-time", "1s", "-n", "3k", "--edge", program)
     with started("up", "wait:app", "--app-dir", WAIT, *asked) as process:
         try:
             assert process.stderr is not None
@@ -145,7 +145,7 @@ def test_up_serves_behind_the_edge_and_stops_cleanly(program: str) -> None:
             process.send_signal(signal.SIGUSR1)
             wait_until(lambda: lines.append(err.readline()) or "somaxconn" in lines[-1])
             url = f"http://127.0.0.1:{port}/{{id}}"
-            done = holdfast("prove", url, "-n", "2k", "--hold", "3s", "--mean-time", "4s", "--json")
+            done = holdfast("prove", url, "-n", "2k", "--hold", "3s", "--mean-time", "1s", "--json")
         finally:
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=60)

@@ -13,7 +13,7 @@ import pytest
 from tests.cli.run import APPS, WAIT, command, environment, holdfast, started
 from tests.helpers import free_port, wait_until
 
-SMALL = ("--in-flight", "2k", "--mean-time", "2s", "--hold", "4s")
+SMALL = ("--in-flight", "2k", "--mean-time", "2s", "--hold", "3s")
 
 
 @pytest.mark.slow
@@ -36,7 +36,7 @@ def test_the_demo_holds_the_shop() -> None:
 def test_the_shells_limits_are_kept_or_refused(limits: tuple[str, str]) -> None:
     """With a soft or hard limit that is low it still holds, or offers a number that then holds."""
     prefix = ["prlimit", f"--nofile={limits[0]}:{limits[1]}"]
-    words = ["demo", "--app", "wait:app", "--mean-time", "2s", "--hold", "4s", "--json"]
+    words = ["demo", "--app", "wait:app", "--mean-time", "1s", "--hold", "2s", "--json"]
 
     def run(in_flight: str) -> subprocess.CompletedProcess[str]:
         argv = [*prefix, *command(*words, "--in-flight", in_flight)]
@@ -56,7 +56,7 @@ def test_the_shells_limits_are_kept_or_refused(limits: tuple[str, str]) -> None:
 def test_an_interrupt_in_the_hold_writes_what_was_measured(tmp_path: Path) -> None:
     """Ctrl-C ends everything, the result is written, and it is not called held."""
     out = tmp_path / "result.json"
-    words = ("demo", "--app", "wait:app", "-n", "1k", "--mean-time", "2s", "--hold", "60s")
+    words = ("demo", "--app", "wait:app", "-n", "1k", "--mean-time", "1s", "--hold", "60s")
     with started(*words, "--out", str(out)) as process:
         assert process.stderr is not None
         wait_until(lambda: process.stderr is None or "hold" in process.stderr.readline())
@@ -88,7 +88,7 @@ def test_an_interrupt_before_the_load_leaves_nothing(line: int) -> None:
 @pytest.mark.slow
 def test_two_demos_run_side_by_side() -> None:
     """A second demo beside the first takes ports of its own, and both hold."""
-    words = ("demo", "-n", "500", "--mean-time", "2s", "--hold", "4s", "--json")
+    words = ("demo", "-n", "200", "--mean-time", "1s", "--hold", "2s", "--json")
     with started(*words) as first, started(*words) as second:
         answers = [json.loads(process.communicate(timeout=120)[0]) for process in (first, second)]
     assert [answer["verdict"] for answer in answers] == ["held", "held"]
@@ -165,7 +165,7 @@ def test_a_url_without_an_app_count_has_two_witnesses() -> None:
         stderr=subprocess.DEVNULL,
     )
     try:
-        words = (f"http://localhost:{port}/{{id}}", "-n", "500", "--hold", "3s", "--json")
+        words = (f"http://localhost:{port}/{{id}}", "-n", "500", "--hold", "2s", "--json")
         wait_until(lambda: b"" if not _answers(port) else b"yes")
         done = holdfast("prove", *words)
     finally:

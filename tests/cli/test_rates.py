@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.cli import target
+from holdfast.cli.main import holdfast as commands
 from tests.cli.run import WAIT, holdfast
 from tests.helpers import free_port
 from tests.load.servers import OK, Connection, RawServer
@@ -58,17 +60,21 @@ def test_a_rate_is_kept() -> None:
 
 
 @pytest.mark.slow
-def test_a_server_that_never_answers_does_not_keep_a_rate() -> None:
+def test_a_server_that_never_answers_does_not_keep_a_rate(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     """What was sent is unfinished, what found no connection is unsent, and the reasons say so."""
+    monkeypatch.setattr(target, "GRACE_S", 1.0)
 
     def serve(connection: Connection) -> None:
         connection.request()
         connection.request()
 
     with RawServer(serve) as server:
-        code, result = by_rate(f"http://127.0.0.1:{server.port}/", "--connections", "5")
-    reasons = result["reasons"]
-    assert isinstance(reasons, list)
+        url = f"http://127.0.0.1:{server.port}/"
+        words = ("prove", url, "--rate", "200", "--for", "1s", "--connections", "5", "--json")
+        code = commands(words, standalone_mode=False)
+    reasons = json.loads(capfd.readouterr().out)["reasons"]
     assert code == 1
     assert "195 requests were due and not sent: no connection was free" in reasons
     assert "5 requests were not answered in the grace time" in reasons

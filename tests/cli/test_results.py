@@ -185,7 +185,7 @@ def test_a_demo_measures_each_limit_of_its_plan_and_draws_it(tmp_path: Path) -> 
     """Every limit of the shop's plan has its use, none past its capacity, and the page shows it."""
     pytest.importorskip("matplotlib", reason=NEEDS_MATPLOTLIB)
     out, page = tmp_path / "run.json", tmp_path / "run.html"
-    words = ("demo", "-n", "500", "--mean-time", "2s", "--hold", "4s", "--json")
+    words = ("demo", "-n", "500", "--mean-time", "1s", "--hold", "2s", "--json")
     done = holdfast(*words, "--out", str(out), "--report", str(page))
     result = json.loads(done.stdout)
     assert result == json.loads(out.read_text())

@@ -57,11 +57,11 @@ def test_a_reader_that_has_left_ends_it_without_a_word(words: tuple[str, ...]) -
 @pytest.mark.slow
 def test_a_terminal_that_is_resized_stays_readable() -> None:
     """Made narrower and wider during the hold, the run goes on and the verdict fits the width."""
-    words = (*RUN, "--mean-time", "1s", "--hold", "4s")
+    words = (*RUN, "--mean-time", "400ms", "--hold", "3s")
     with terminal(command(*words), tagged("resized"), columns=120) as shown:
-        shown.read_until("1/4 s")
+        shown.read_until("1/3 s")
         shown.resize(60)
-        shown.read_until("2/4 s")
+        shown.read_until("2/3 s")
         shown.resize(50)
         code = shown.wait()
     assert code == 0
@@ -119,7 +119,7 @@ def test_a_second_ctrl_c_does_not_cost_the_result(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_ctrl_c_while_answers_are_waited_for_ends_the_wait() -> None:
     """The hold is over and counts; what was in flight is unfinished and not waited for."""
-    words = (*RUN, "--mean-time", "8s", "--hold", "1s")
+    words = (*RUN, "--mean-time", "3s", "--hold", "1s")
     code, shown = interrupted(words, "letting go", "letting go")
     unfinished = [line for line in shown.lines if line.endswith(" unfinished")]
     assert code == 0
@@ -159,6 +159,6 @@ def test_up_serves_on_when_nobody_reads_what_it_says() -> None:
 def test_json_stands_alone_on_stdout(app: str) -> None:
     """With --json stdout is one JSON value and stderr is empty, whatever is started meanwhile."""
     folder = {"wait:app": WAIT, "shop:app": SHOP}[app]
-    words = ("-n", "100", "--mean-time", "1s", "--hold", "3s", "--json")
+    words = ("-n", "100", "--mean-time", "400ms", "--hold", "1s", "--json")
     done = holdfast("prove", app, "--app-dir", folder, *words)
     assert (json.loads(done.stdout)["verdict"], done.stderr) == ("held", "")
