@@ -197,6 +197,7 @@ PAIRS = (
     ),
     Pair("HF402", path(gunicorn(100)), path(gunicorn(5))),
     Pair("HF402", path(gunicorn(1)), path(gunicorn(2))),
+    Pair("HF402", path(gunicorn(9)), path(gunicorn(9, hosts=2))),
     Pair(
         "HF403",
         path(nginx(worker_connections=4_096, worker_rlimit_nofile=1_024), gunicorn()),

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from holdfast.checks.law import Law, Subject, finding, stated
+from holdfast.checks.law import Law, Subject, finding, number_of, stated
 from holdfast.model.finding import Finding, Severity
 from holdfast.model.path import Hop
 from holdfast.model.units import plural
 from holdfast.programs import gunicorn
 
 CODE = "HF402"
+HOSTS = "hosts"
+"""A hop's value: over how many hosts its processes are spread, if over several."""
 LOOPS = frozenset({"uvicorn", "hypercorn", "granian"})
 ASYNC = frozenset({"gevent", "eventlet", "tornado", "uvicorn", "asgi"})
 """gunicorn's workers that hold many requests in one process."""
@@ -20,7 +22,8 @@ ASYNC = frozenset({"gevent", "eventlet", "tornado", "uvicorn", "asgi"})
 def check(subject: Subject) -> Iterator[Finding]:
     """One for each server of event loops whose written number of workers is far from the cores."""
     for hop in subject.path.hops:
-        written, cores = stated(hop, "workers"), subject.path.host(hop.host).cores
+        written = stated(hop, "workers")
+        cores = subject.path.host(hop.host).cores * (number_of(hop.get(HOSTS)) or 1)
         if written is None or not _has_loop(hop) or not cores:
             continue
         most, count = 2 * math.ceil(cores) + 1, hop.processes

@@ -12,13 +12,15 @@ from itertools import islice
 import msgspec
 
 from holdfast.model.path import Hop, Host, Link, Path, Protocol, Spread
-from holdfast.model.values import Scalar, Source, Value
+from holdfast.model.values import Scalar, Source, Value, assumed
 from holdfast.readers.address import INSTANCE, of_instance, reaches
 from holdfast.readers.contract import Dial, Found, Listen, Read, Server
 
 UNKNOWN = "unknown"
 """The program of a hop that is dialled, and of which nothing was read."""
 KERNEL = "kernel"
+HOSTS = "hosts"
+"""A hop's value: over how many hosts its processes are spread, if over several."""
 MOST_WAYS = 200
 MOST_TRIED = 10_000
 MOST_DEPTH = 20
@@ -122,8 +124,9 @@ class _Join:
         servers = [one for one in dial.servers if not one.backup] or list(dial.servers)
         met: dict[int, tuple[Found, Listen, int]] = {}
         lost: list[Server] = []
-        assumed: list[str] = []
+        granted: list[str] = []
         unjoined: list[str] = []
+        hosts = 0
         for server in servers:
             who = next(iter(self._who(server)), None)
             if who is None or id(who[0]) in seen or len(seen) > MOST_DEPTH:
@@ -132,7 +135,8 @@ class _Join:
                 continue
             one, listen, of_several = who
             if of_several:
-                assumed.append(of_several)
+                granted.append(of_several)
+                hosts += not INSTANCE.search(str(listen.address))
             times = met[id(one)][2] if id(one) in met else 0
             met[id(one)] = (one, listen, times + 1 if of_several or not times else times)
         if not servers:
@@ -146,7 +150,7 @@ class _Join:
         count = sum(self._processes(one) * times for one, _, times in met.values())
         alone = count == sum(times for _, _, times in met.values())
         if {one.program for one, _, _ in met.values()} != {first.program}:
-            assumed.append(f"all servers of `{dial.name}` are taken to be like `{first.name}`")
+            granted.append(f"all servers of `{dial.name}` are taken to be like `{first.name}`")
         onward = [d for d in first.dials if not d.listens or listen.address in d.listens]
         for next_dial in onward or (None,):
             tails: Iterator[_Tail | None] = iter((None,))
@@ -154,12 +158,12 @@ class _Join:
                 tails = self._behind(first, next_dial, (*seen, id(first)))
             for tail in tails:
                 links = (tail.link,) if tail else ()
-                hop = self._hop(first, listen, next_dial, links, count)
+                hop = _over(hosts, self._hop(first, listen, next_dial, links, count))
                 link = _link(dial, hop, len(servers) - len(lost), first, alone=alone)
                 yield _Tail(
                     link,
                     (hop, *(tail.hops if tail else ())),
-                    (*assumed, *(tail.assumed if tail else ())),
+                    (*granted, *(tail.assumed if tail else ())),
                     (*unjoined, *(tail.unjoined if tail else ())),
                 )
 
@@ -263,6 +267,14 @@ def _link(dial: Dial, hop: Hop, servers: int, found: Found | None, *, alone: boo
         kept or Value("listener_idle_s", None, Source.DEFAULT, hop.program),
         None if alone and hop.processes > 1 else max(1, servers),
     )
+
+
+def _over(hosts: int, hop: Hop) -> Hop:
+    """The hop with the number of hosts that its processes are on, where they are several."""
+    if hosts < 2:
+        return hop
+    told = assumed(HOSTS, hosts, "each server that is dialled at another address is a host")
+    return msgspec.structs.replace(hop, values=(*hop.values, told))
 
 
 def _lost(found: Found, server: Server, before: Found | None) -> str:
