@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.model.values import Value
+from holdfast.model.values import Value, derived, observed
 from holdfast.sizing.layout import Program
 from holdfast.stack.differences import Difference, differences
+from holdfast.stack.effective import compared
 from holdfast.stack.process import StackProcess
 from holdfast.stack.register import find_stack
 from tests.edges import PROGRAMS
@@ -55,6 +56,17 @@ def told(values: tuple[Value, ...], setting: str) -> list[Difference]:
     found = differences(values)
     assert {value.setting for value in values if value.configured is not None} <= {setting}
     return list(found)
+
+
+@pytest.mark.parametrize("setting", ["nofile", "ulimit_n", "worker_rlimit_nofile"])
+def test_more_descriptors_are_no_difference(setting: str) -> None:
+    """Fewer than was asked for are; a worker of nginx has more until it has set its own limit."""
+    wanted = derived(setting, 2_435, "asked for")
+    read = {files: compared(observed(setting, files, "read"), wanted) for files in (20_000, 2_434)}
+    assert {files: value.configured for files, value in read.items()} == {
+        20_000: None,
+        2_434: wanted,
+    }
 
 
 @pytest.mark.parametrize("listen", ["tcp", "slots"])

@@ -18,7 +18,9 @@ from holdfast.stack.edge_process import EdgeProcess
 
 _SOMAXCONN: Final = "/proc/sys/net/core/somaxconn"
 _FLOOR: Final = "ulimit_n"
+_WORKER_FILES: Final = "worker_rlimit_nofile"
 _NOFILE: Final = "nofile"
+_FILES: Final = frozenset({_FLOOR, _WORKER_FILES, _NOFILE})
 _INFO: Final = {
     "Maxconn": "maxconn",
     "Nbthread": "nbthread",
@@ -78,18 +80,19 @@ def read_edge(edge: Edge, hop: Hop) -> tuple[Value, ...]:
 def compared(value: Value, wanted: Value | None) -> Value:
     """The value with what was `wanted`, where that differs.
 
-    HAProxy leaves a limit of descriptors that is above `ulimit-n` as it is, which is as good.
+    More descriptors are as good: HAProxy leaves a limit above `ulimit-n` as it is, and a worker of
+    nginx has that of nginx, which is ours, until it has set its own.
     """
     if wanted is None or value.value is None or wanted.value == value.value:
         return value
-    if value.setting in {_FLOOR, _NOFILE} and value.number >= wanted.number:
+    if value.setting in _FILES and value.number >= wanted.number:
         return value
     return msgspec.structs.replace(value, configured=wanted)
 
 
 def _limits(process: EdgeProcess, hop: Hop) -> list[Value]:
     """The descriptors that the kernel grants each process that does the work."""
-    setting = "worker_rlimit_nofile" if hop.program == "nginx" else _FLOOR
+    setting = _WORKER_FILES if hop.program == "nginx" else _FLOOR
     return [value for pid in process.pids() for value in _nofile(pid, setting)]
 
 
