@@ -22,7 +22,7 @@ from holdfast.stack.config import StackConfig
 from holdfast.stack.process import StackProcess
 from tests.helpers import free_port
 
-ASKED, MEAN_S, HOLD_S = 2000, 2.0, 3.0
+ASKED, MEAN_S, HOLD_S = 2000, 1.0, 3.0
 CLIENTS = ASKED + surplus(ASKED, ASKED / MEAN_S)
 TRIES = 3
 """A void run says that this machine was too busy just then; a test that wants more tries again."""

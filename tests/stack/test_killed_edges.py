@@ -169,7 +169,7 @@ def belongings(stack: StackProcess) -> tuple[int, list[str], int]:
 @pytest.mark.parametrize("stopped", SERVING)
 def test_a_process_that_stands_still_for_a_while_loses_nothing(stopped: Victim) -> None:
     """Stopped until the app has answered all that it held of 2,000, and then told to go on."""
-    fields = {"app": "wait:app", "app_dir": WAIT, "env": {"WAIT_MEAN_S": "2"}, **stopped.fields()}
+    fields = {"app": "wait:app", "app_dir": WAIT, "env": {"WAIT_MEAN_S": "1"}, **stopped.fields()}
     with (
         running(**fields) as stack,
         Fleet(load_plan(stack.port, path="/", clients=BUSY, processes=1)) as fleet,
