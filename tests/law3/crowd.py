@@ -110,11 +110,13 @@ class Crowd:
             Client(self, path, stays=stays)
             self.step()
 
-    def step(self) -> None:
-        """Take what has come; never waits."""
-        for key, _ in self._selector.select(0):
+    def step(self) -> int:
+        """Take what has come, and return of how many clients; never waits."""
+        events = self._selector.select(0)
+        for key, _ in events:
             if key.fd in self._clients:
                 self._clients[key.fd].ready()
+        return len(events)
 
     @property
     def failed(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from holdfast.model.limit import Act
 from tests.law3.measure import Met
 from tests.law3.predictions import Wall
-from tests.law3.stacks import Stack
+from tests.law3.pushed import Stack
 
 
 def complaints(stack: Stack, wall: Wall, met: Met) -> list[str]:

@@ -14,8 +14,7 @@ from holdfast.model.limit import Act
 from holdfast.model.path import Spread
 from tests.law3.crowd import CLOSED
 from tests.law3.predictions import Wall
-from tests.law3.pushed import Pushed, pushed
-from tests.law3.stacks import Stack
+from tests.law3.pushed import Pushed, Stack, pushed
 
 EXCESS = 12
 """Requests past the wall, one after the other; none of them may be let in."""
@@ -73,7 +72,7 @@ def _past_places(clients: Pushed, wall: Wall) -> Met:
     """Push one by one, so that each request is seen to be let in or not."""
     limit, holds = wall.limit, wall.holds
     if limit.spread is Spread.RACE and limit.scopes > 1:
-        _push_each(clients, holds.best)
+        _push_each(clients, clients.run.processes(limit.hop), holds.best)
     elif limit.spread is Spread.HASH and limit.scopes > 1:
         clients.open(2 * holds.best)
     else:
@@ -83,7 +82,7 @@ def _past_places(clients: Pushed, wall: Wall) -> Met:
     _push_on(clients, holds.best)
     acts, statuses = clients.acts(), frozenset(clients.crowd.fates) - {CLOSED, "200"}
     idle_left = clients.idlers.left
-    waited, held = clients.run.waiting_at_edge(), clients.run.in_flight()
+    waited, held = clients.waiting(), clients.run.in_flight()
     if wall.acts == {Act.QUEUES}:
         _take_turns(clients, held)
     most = clients.run.ask().most
@@ -101,13 +100,12 @@ def _take_turns(clients: Pushed, held: int) -> None:
         clients.wait(lambda: clients.run.in_flight() == held, "no place stays free")
 
 
-def _push_each(clients: Pushed, best: int) -> None:
-    """Fill each worker process while the others stand still.
+def _push_each(clients: Pushed, workers: list[int], best: int) -> None:
+    """Fill each of the processes that race while the others stand still.
 
     Left alone, one that is full takes clients from one that is not, and fails them: where workers
     race, only the first process's share is sure.
     """
-    workers = clients.run.edge_workers()
     for one in workers:
         for other in set(workers) - {one}:
             os.kill(other, signal.SIGSTOP)

@@ -11,10 +11,7 @@ from holdfast.model.limit import Act, Holds, Limit
 from holdfast.model.path import Path, find
 from holdfast.model.values import Source, Value
 from holdfast.programs.catalog import path_walls
-from tests.law3.stacks import STACKS, Stack
-
-ASKED = 100
-"""The demand's own number: nothing of a wall but an accept queue's share of it depends on it."""
+from tests.law3.stacks import ASKED, STACKS, Stack
 
 
 class Wall(NamedTuple):

@@ -8,21 +8,53 @@ from __future__ import annotations
 import math
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Protocol
 
 from holdfast.model.limit import Act
 from tests.helpers import wait_until
 from tests.law3.crowd import CLOSED, Crowd
-from tests.law3.predictions import ASKED
-from tests.law3.running import Running, running
-from tests.law3.stacks import Stack
+from tests.law3.running import Counts
 from tests.law3.streams import StreamsClient
+
+
+class Run(Protocol):
+    """Processes that run: where clients dial, what the app counts, and whether all sleep."""
+
+    listens: list[str]
+    servers: list[str]
+
+    @property
+    def address(self) -> tuple[str, int] | str: ...
+    def ask(self, word: str = "state") -> Counts: ...
+    def in_flight(self) -> int: ...
+    def in_queue(self, place: str) -> int: ...
+    def processes(self, hop: str) -> list[int]: ...
+    def rests(self) -> bool: ...
+    def signal(self, who: str, what: signal.Signals) -> None: ...
+    def waiting_at_edge(self) -> int | None:
+        """Requests in queues that the run can see into; None where it sees into none."""
+
+    def log(self) -> str: ...
+
+
+class Stack(Protocol):
+    """What can be run and pushed: how its clients are, who stands still, and how it is started."""
+
+    @property
+    def streams(self) -> float: ...
+    @property
+    def idle(self) -> int: ...
+    @property
+    def stopped(self) -> str: ...
+    def settings(self) -> str: ...
+    def started(self) -> AbstractContextManager[Run]: ...
 
 
 class Pushed:
     """A running stack's clients; `may_wait`: requests may wait at the edge for long."""
 
-    def __init__(self, stack: Stack, run: Running, own: ExitStack, *, may_wait: bool) -> None:
+    def __init__(self, stack: Stack, run: Run, own: ExitStack, *, may_wait: bool) -> None:
         self.stack, self.run, self._may_wait = stack, run, may_wait
         self.crowd = own.enter_context(Crowd(run.address))
         self.idlers = own.enter_context(Crowd(run.address))
@@ -82,13 +114,21 @@ class Pushed:
     def accounted(self) -> int:
         """Requests whose place is known; to wait is none where nobody is to wait for long.
 
-        Nor while the edge has work to do: who is in its accept queue then may be let in yet.
+        Nor while a process has work to do, or a client: who is in an accept queue then may be let
+        in yet.
         """
         if not self._may_wait:
             return self.run.in_flight() + self.crowd.failed
-        if not self.run.edge_rests():
+        if not self.run.rests() or self.crowd.step():
             return -1
-        return self.run.in_flight() + self.crowd.failed + self.run.waiting_at_edge()
+        return self.run.in_flight() + self.crowd.failed + self.waiting()
+
+    def waiting(self) -> int:
+        """Requests that wait: as the run counts them, or all that are nowhere else."""
+        seen = self.run.waiting_at_edge()
+        if seen is None:
+            return self.asked - self.run.in_flight() - self.crowd.fates.total()
+        return seen
 
     @property
     def queues(self) -> list[str]:
@@ -106,7 +146,7 @@ class Pushed:
 
     def acts(self) -> set[Act]:
         """What those met that were not let in."""
-        found = {Act.QUEUES} if self.run.waiting_at_edge() else set()
+        found = {Act.QUEUES} if self.waiting() else set()
         closed = self.crowd.fates[CLOSED]
         found |= {Act.CLOSES} if closed else set()
         found |= {Act.REFUSES} if self.crowd.failed > closed else set()
@@ -118,9 +158,9 @@ class Pushed:
         self.wait(lambda: self.crowd.waiting == 0, "all that wait are answered")
 
     def __str__(self) -> str:
-        waiting, fates = self.run.waiting_at_edge(), dict(self.crowd.fates)
+        waiting, fates = self.waiting(), dict(self.crowd.fates)
         return (
-            f"{self.run.ask()}, {waiting} wait at the edge, {fates}, of {self.stack.idle} idle "
+            f"{self.run.ask()}, {waiting} wait, {fates}, of {self.stack.idle} idle "
             f"clients {self.idlers.left} were closed; {self.stack.settings()}; {self.run.log()}"
         )
 
@@ -129,5 +169,5 @@ class Pushed:
 def pushed(stack: Stack, *, may_wait: bool) -> Iterator[Pushed]:
     """A stack that runs, with its clients."""
     with ExitStack() as own:
-        run = own.enter_context(running(stack.path, stack.demand(ASKED)))
+        run = own.enter_context(stack.started())
         yield Pushed(stack, run, own, may_wait=may_wait)

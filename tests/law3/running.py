@@ -153,7 +153,7 @@ class Running:
         with socket.socket(socket.AF_UNIX) as probe:
             return probe.connect_ex(self.listens[0]) == 0
 
-    def edge_rests(self) -> bool:
+    def rests(self) -> bool:
         """Whether each process of the edge sleeps: an event that came before has woken it."""
         return all(state(pid) == "S" for pid in self.edge_workers())
 
@@ -162,6 +162,10 @@ class Running:
         if self.edge.program == "haproxy":
             return self.edge_pids
         return [worker for pid in self.edge_pids for worker in self.workers(pid)]
+
+    def processes(self, hop: str) -> list[int]:
+        """The processes of a hop that serve."""
+        return self.edge_workers() if hop == self.edge.name else self.app_pids
 
     @property
     def address(self) -> tuple[str, int] | str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import cache
 from random import Random
 from typing import NamedTuple
@@ -14,7 +15,10 @@ from typing import NamedTuple
 from holdfast.model.path import Count, Demand, Hop, Host, Kind, Link, Path, Protocol, Spread
 from holdfast.model.values import Scalar, Source, Value, assumed
 from holdfast.programs.rows import parts
+from tests.law3.running import Running, running
 
+ASKED = 100
+"""The demand's own number: nothing of a wall but an accept queue's share of it depends on it."""
 LASTS_S = 20.0
 LOWEST_PORT = 40_000
 
@@ -33,6 +37,10 @@ class Stack(NamedTuple):
         burst = in_flight if self.stopped else 0
         kinds = (Kind("held", 1.0, LASTS_S),)
         return Demand(in_flight, kinds, idle=self.idle, streams=self.streams, burst=burst)
+
+    def started(self) -> AbstractContextManager[Running]:
+        """The stack as it runs."""
+        return running(self.path, self.demand(ASKED))
 
     def settings(self) -> str:
         """What was drawn and set, in one line, for whoever reads of a failure."""

@@ -30,12 +30,12 @@ def one_silent(clients: Pushed, before: int) -> Silent:
     silent = Silent(clients.crowd, "/", stays=False)
     place = clients.run.listens[0]
     clients.wait(
-        lambda: silent.connected and not clients.run.in_queue(place) and clients.run.edge_rests(),
+        lambda: silent.connected and not clients.run.in_queue(place) and clients.run.rests(),
         "nginx has the silent client",
     )
     clients.open(1)
     clients.wait(
-        lambda: clients.run.in_flight() == before + 1 and clients.run.edge_rests(),
+        lambda: clients.run.in_flight() == before + 1 and clients.run.rests(),
         "the one more is in flight",
     )
     return silent

@@ -19,7 +19,7 @@ pytestmark = [needs, pytest.mark.slow]
 
 def descriptors(run: Running) -> set[int]:
     """How many descriptors each process of a resting edge has open."""
-    wait_until(run.edge_rests, what="the edge has nothing to do")
+    wait_until(run.rests, what="the edge has nothing to do")
     return {len(os.listdir(f"/proc/{pid}/fd")) for pid in run.edge_workers()}
 
 

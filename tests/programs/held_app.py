@@ -1,38 +1,79 @@
-"""Apps for any server: requests are noted by process and wait for a gate. HELD is their folder."""
+"""Apps for any server: requests are noted by process and wait for a gate. HELD is their folder.
+
+A note is a record on standard error, and a gate is asked for by its name, so that the app takes no
+descriptor of its own: what a process has of them is its server's.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import threading
+import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 FOLDER = Path(os.environ["HELD"])
-NOTES = {
-    name: os.open(FOLDER / name, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    for name in ("started", "finished")
-}
-"""Open from the start, so that a request takes no descriptor of its own."""
-PAUSE_S = 0.01
+PAUSE_S = 0.02
+HEADERS = [("Content-Length", "2")]
 
 
-def note(name: str) -> None:
-    """Note this process once more under a name; whole lines, whoever else writes."""
-    os.write(NOTES[name], f"{os.getpid():9}\n".encode())
+def note(what: str) -> None:
+    """Note this process once more; whole records, whoever else writes."""
+    os.write(2, f"@{what}{os.getpid()}@\n".encode())
 
 
-def is_open() -> bool:
-    return (FOLDER / "gate").exists()
+class Gate:
+    """Who waits, the oldest first; opened for one by one more byte in a file, for all by `gate`."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Callable[[], object]] = deque()
+        self._let_go = 0
+        self.is_watched = False
+
+    def wait(self, go: Callable[[], object]) -> None:
+        """Call `go` once the gate is open."""
+        self._waiting.append(go)
+
+    def look(self) -> None:
+        """Let go whoever may."""
+        everyone = (FOLDER / "gate").exists()
+        try:
+            most = (FOLDER / f"one.{os.getpid()}").stat().st_size
+        except FileNotFoundError:
+            most = 0
+        while self._waiting and (everyone or self._let_go < most):
+            self._let_go += not everyone
+            self._waiting.popleft()()
+
+
+GATE = Gate()
+
+
+def _watch() -> None:
+    while True:
+        GATE.look()
+        time.sleep(PAUSE_S)
+
+
+async def _watch_async() -> None:
+    while True:
+        GATE.look()
+        await asyncio.sleep(PAUSE_S)
 
 
 def wsgi(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
-    note("started")
-    while not is_open():
-        threading.Event().wait(PAUSE_S)
-    note("finished")
-    start("200 OK", [("Content-Length", "2")])
+    note("+")
+    if not GATE.is_watched:
+        GATE.is_watched = True
+        threading.Thread(target=_watch, daemon=True).start()
+    opened = threading.Event()
+    GATE.wait(opened.set)
+    opened.wait()
+    note("-")
+    start("200 OK", HEADERS)
     return [b"ok"]
 
 
@@ -42,11 +83,16 @@ async def asgi(scope: dict[str, Any], receive: Any, send: Any) -> None:
             await send({"type": message["type"] + ".complete"})
         await send({"type": "lifespan.shutdown.complete"})
         return
-    note("started")
-    while not is_open():
-        await asyncio.sleep(PAUSE_S)
-    note("finished")
-    await send(
-        {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]}
-    )
+    note("+")
+    if not GATE.is_watched:
+        GATE.is_watched = asyncio.create_task(_watch_async()) is not None
+    opened = asyncio.Event()
+    GATE.wait(opened.set)
+    await opened.wait()
+    note("-")
+    headers = [(name.lower().encode(), value.encode()) for name, value in HEADERS]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"ok"})
+
+
+note("!")

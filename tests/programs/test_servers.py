@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path as File
@@ -26,10 +25,9 @@ from holdfast.programs.catalog import completed, path_walls
 from holdfast.proof.kernel import PortWitness
 from tests.helpers import free_port, wait_until
 from tests.law3.crowd import CLOSED, Crowd
+from tests.programs.notes import Notes
 
 EXCESS = 8
-APP = 2
-"""Descriptors that the app keeps open in each worker."""
 PLAIN = Demand(100, (Kind("plain", 1.0, 8.0),))
 BIN = File(sys.executable).parent
 
@@ -55,7 +53,7 @@ class Serving:
         self.port = free_port()
         said = [word.replace("PORT", str(self.port)) for word in argv]
         limit = ["prlimit", f"--nofile={nofile}"] if nofile else []
-        log = (self.folder / "log").open("w")
+        log = (self.folder / "log").open("a")
         own.callback(log.close)
         self.process = subprocess.Popen(
             [*limit, str(BIN / said[0]), *said[1:]],
@@ -67,20 +65,16 @@ class Serving:
             start_new_session=True,
         )
         own.callback(self._stop)
+        self.notes = Notes(self.folder, self.folder / "log")
         self.crowd = own.enter_context(Crowd(("127.0.0.1", self.port)))
 
     def _stop(self) -> None:
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
-    def noted(self, name: str) -> Counter[str]:
-        """How often each process has noted a name."""
-        file = self.folder / name
-        return Counter(file.read_text().split()) if file.exists() else Counter()
-
     def workers(self) -> int:
-        """Processes that have loaded the app: its file is open in them."""
-        return sum(self._has_loaded(pid) for pid in self._family(self.process.pid))
+        """Processes below the first one that have loaded the app."""
+        return len(self.notes.read().loaded & set(self._family(self.process.pid)))
 
     def _family(self, pid: int) -> Iterator[int]:
         children: list[str] = []
@@ -90,21 +84,9 @@ class Serving:
             yield child
             yield from self._family(child)
 
-    def _has_loaded(self, pid: int) -> bool:
-        links = set()
-        with suppress(OSError):  # what is closed meanwhile is not the app's
-            for link in File(f"/proc/{pid}/fd").iterdir():
-                with suppress(OSError):
-                    links.add(os.readlink(link))
-        return str(self.folder / "started") in links
-
     def in_queue(self) -> int:
         """Connections that no process has accepted."""
         return PortWitness(self.port).queue().queued
-
-    def in_flight(self) -> int:
-        """Requests that the app holds."""
-        return self.noted("started").total() - self.noted("finished").total()
 
     def wait(self, condition: Callable[[], object], what: str) -> None:
         """Serve the clients until the condition holds."""
@@ -116,12 +98,8 @@ class Serving:
         try:
             wait_until(once, what=what)
         except AssertionError as late:
-            state = f"{self.noted('started')} {dict(self.crowd.fates)} {self.in_queue()} queued"
+            state = f"{self.notes.started} {dict(self.crowd.fates)} {self.in_queue()} queued"
             raise AssertionError(f"{late}: {state} {(self.folder / 'log').read_text()}") from late
-
-    def let_go(self) -> None:
-        """Open the gate: every request is answered."""
-        (self.folder / "gate").touch()
 
 
 @contextmanager
@@ -189,11 +167,11 @@ def test_a_cap_is_where_its_row_says(name: str) -> None:
     best = holds(limit, PLAIN).best
     with serving(argv, processes) as run:
         run.crowd.ask(4 * best + EXCESS)
-        run.wait(lambda: run.in_flight() == best, f"{best} are in flight")
-        assert len(run.noted("started")) == processes
+        run.wait(lambda: run.notes.in_flight() == best, f"{best} are in flight")
+        assert len(run.notes.started) == processes
         assert limit.full.act is Act.QUEUES
         assert run.crowd.failed == 0
-        run.let_go()
+        run.notes.let_go()
         run.wait(lambda: run.crowd.waiting == 0, "all are answered")
         assert run.crowd.fates == {"200": 4 * best + EXCESS}
 
@@ -210,15 +188,15 @@ def test_uvicorn_refuses_past_its_cap() -> None:
     argv = ["uvicorn", "--port", "PORT", "--workers", "2", "--limit-concurrency", "4"]
     with serving([*argv, "held_app:asgi"], 2) as run:
         asked = 0
-        while run.in_flight() < best or asked < 4 * best:
+        while run.notes.in_flight() < best or asked < 4 * best:
             run.crowd.ask(1)
             asked += 1
             assert asked < 100 * best, f"never {best} in flight"
             run.wait(
-                lambda n=asked: run.in_flight() + run.crowd.fates["503"] == n,  # type: ignore[misc]
+                lambda n=asked: run.notes.in_flight() + run.crowd.fates["503"] == n,  # type: ignore[misc]
                 "each is in flight or refused",
             )
-            assert run.in_flight() <= best
+            assert run.notes.in_flight() <= best
         assert limit.full.act is Act.REFUSES
         assert run.crowd.failed == run.crowd.fates["503"] == asked - best
 
@@ -240,7 +218,7 @@ def test_nobody_enforces_worker_connections_under_asgi(name: str) -> None:
     argv = [*GUNICORN, "--worker-connections", "4", *UNCAPPED[name]]
     with serving(argv, 2) as run:
         run.crowd.ask(40)
-        run.wait(lambda: run.in_flight() == 40, "all are in flight")
+        run.wait(lambda: run.notes.in_flight() == 40, "all are in flight")
         assert holds(ignored, PLAIN).best > 40
 
 
@@ -260,30 +238,30 @@ def test_the_backlog_is_what_completing_says(name: str) -> None:
 NOFILE = 64
 WITHOUT = {
     "gevent": (
-        served("gunicorn", 2, worker_class="gevent", nofile=NOFILE - APP),
+        served("gunicorn", 2, worker_class="gevent", nofile=NOFILE),
         [*GUNICORN, "-k", "gevent", "held_app:wsgi"],
     ),
     "uvicorn worker": (
-        served("gunicorn", 2, worker_class="uvicorn_worker.UvicornWorker", nofile=NOFILE - APP),
+        served("gunicorn", 2, worker_class="uvicorn_worker.UvicornWorker", nofile=NOFILE),
         [*GUNICORN, "-k", "uvicorn_worker.UvicornWorker", "held_app:asgi"],
     ),
     "asgi": (
-        served("gunicorn", 2, worker_class="asgi", nofile=NOFILE - APP),
+        served("gunicorn", 2, worker_class="asgi", nofile=NOFILE),
         [*GUNICORN, "-k", "asgi", "held_app:asgi"],
     ),
     "uvicorn": (
-        served("uvicorn", 2, workers=2, nofile=NOFILE - APP),
+        served("uvicorn", 2, workers=2, nofile=NOFILE),
         ["uvicorn", "--port", "PORT", "--workers", "2", "held_app:asgi"],
     ),
     "uvicorn asyncio": (
-        served("uvicorn", 2, workers=2, loop="asyncio", nofile=NOFILE - APP),
+        served("uvicorn", 2, workers=2, loop="asyncio", nofile=NOFILE),
         [
             *("uvicorn", "--port", "PORT", "--workers", "2", "--loop", "asyncio"),
             "held_app:asgi",
         ],
     ),
     "hypercorn": (
-        served("hypercorn", 2, nofile=NOFILE - APP),
+        served("hypercorn", 2, nofile=NOFILE),
         ["hypercorn", "-b", "127.0.0.1:PORT", "-w", "2", "held_app:asgi"],
     ),
 }
@@ -303,11 +281,11 @@ def test_without_descriptors_the_act_is_the_limits(name: str) -> None:
         waits = limit.full.act is Act.QUEUES
         run.wait(
             lambda: (
-                (run.in_queue() if waits else run.crowd.failed) + run.in_flight() == asked
-                and (not waits or run.in_flight() == predicted.best)
+                (run.in_queue() if waits else run.crowd.failed) + run.notes.in_flight() == asked
+                and (not waits or run.notes.in_flight() == predicted.best)
             ),
             "all are in flight, or wait, or were closed",
         )
-        assert predicted.sure <= run.in_flight() <= predicted.best
+        assert predicted.sure <= run.notes.in_flight() <= predicted.best
         assert run.crowd.failed == run.crowd.fates[CLOSED]
         assert bool(run.crowd.failed) is not waits
