@@ -187,12 +187,13 @@ def _limit_conn(hop: Hop) -> Limit | None:
     most = effective(hop, rows.LIMIT_CONN)
     if most.value is None:
         return None
+    told = f"{effective(hop, rows.LIMIT_CONN_STATUS).number:.0f}"
     return counted(
         hop.name,
         "limit_conn",
         capacity=most.number,
         per_request=1.0,
-        full=Full(Act.REFUSES, told="503"),
+        full=Full(Act.REFUSES, told=told),
         enforcer=rows.LIMIT_CONN.enforced_by,
         inputs=(most,),
         formula=f"{most.number:,.0f} requests of one key",

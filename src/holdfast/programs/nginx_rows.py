@@ -108,6 +108,14 @@ LIMIT_CONN = Setting(
     "nginx",
     "Requests at once for a key that all clients share, such as the server's name.",
 )
+LIMIT_CONN_STATUS = Setting(
+    "limit_conn_status",
+    "status",
+    503,
+    "1.3.15",
+    "nginx",
+    "What a request past `limit_conn` is told.",
+)
 KEEPALIVE = Setting(
     "keepalive",
     "connections",
@@ -243,7 +251,7 @@ TIMEOUTS = (
 )
 ROWS = (
     *(WORKER_CONNECTIONS, WORKER_RLIMIT_NOFILE, LISTENERS, REUSEPORT, LOG_FILES, BACKLOG),
-    *(MULTI_ACCEPT, STREAMS, MAX_CONNS, ZONE, MAX_FAILS, LIMIT_CONN, KEEPALIVE),
+    *(MULTI_ACCEPT, STREAMS, MAX_CONNS, ZONE, MAX_FAILS, LIMIT_CONN, LIMIT_CONN_STATUS, KEEPALIVE),
     *(PROXY_HTTP_VERSION, HEADER_BUFFER, LARGE_HEADER_BUFFERS, MAX_HEADERS),
     *(BODY_BUFFER, MAX_BODY, REQUEST_BUFFERING, BUFFERING, BUFFER_SIZE, BUFFERS, MAX_TEMP_FILE),
     KEEPALIVE_REQUESTS,

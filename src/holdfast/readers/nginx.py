@@ -325,10 +325,7 @@ def _found(site: _Site, level: Level, *, whole: bool) -> Found:
         first = site.sockets[listeners[0]].place
         made = derived("listeners", len(listeners), ", ".join(str(one) for one in listeners))
         values.append(msgspec.structs.replace(made, place=first))
-    if site.levels.said_logs:
-        logs = site.levels.logs
-        why = ", ".join(logs) or "`access_log off`"
-        values.append(derived("log_files", len(logs), why))
+    values += _logs(site.levels)
     return Found(
         "nginx",
         "nginx",
@@ -340,6 +337,16 @@ def _found(site: _Site, level: Level, *, whole: bool) -> Found:
         ),
         tuple(site.dials),
     )
+
+
+def _logs(levels: Levels) -> Iterable[Value]:
+    """The log files besides the main error log, which is open whatever is said of it."""
+    errors = [name for name, context in levels.errors.items() if context != rows.MAIN]
+    if not levels.said_logs and not errors:
+        return
+    access = list(levels.logs) if levels.said_logs else ["the default access log"]
+    names = [*access, *(name for name in errors if name not in levels.logs)]
+    yield derived("log_files", len(names), ", ".join(names) or "`access_log off`")
 
 
 def _processes(told: Value | None, problems: Problems, *, whole: bool) -> Processes:

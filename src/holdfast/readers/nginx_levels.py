@@ -52,6 +52,7 @@ class Levels:
         self.problems = problems
         self.unread: list[Word] = []
         self.logs: dict[str, Word] = {}
+        self.errors: dict[str, str] = {}
         self.said_logs = False
         self.shared: dict[str, bool] = {}
 
@@ -125,6 +126,9 @@ class Levels:
             self.said_logs = True
             if words[0].text != "off" and not words[0].text.startswith("syslog:"):
                 self.logs.setdefault(words[0].text, words[0])
+        elif one.name == "error_log" and words:
+            if words[0].text != "stderr" and not words[0].text.startswith("syslog:"):
+                self.errors.setdefault(words[0].text, level.context)
         elif one.name == "proxy_set_header" and len(words) == 2:
             key = words[0].text.lower()
             level.headers[key] = written(

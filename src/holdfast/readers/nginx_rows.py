@@ -44,6 +44,7 @@ ROWS = (
     *(_timeout(name) for name in ("client_body_timeout", "send_timeout", "proxy_connect_timeout")),
     *(_timeout(name) for name in ("proxy_send_timeout", "proxy_read_timeout")),
     _http("keepalive_requests", "keepalive_requests", count),
+    _http("limit_conn_status", "limit_conn_status", count),
     _http("proxy_http_version", "proxy_http_version", word),
     _http("client_body_buffer_size", "client_body_buffer_size", size),
     _http("client_max_body_size", "client_max_body_size", size),
@@ -85,7 +86,8 @@ BLOCKS = {
 """Which blocks a context has, and the context in each."""
 SEEN = frozenset(
     (
-        *("listen", "server_name", "access_log", "proxy_set_header", "limit_conn"),
+        *("listen", "server_name", "access_log", "error_log"),
+        *("proxy_set_header", "limit_conn"),
         *("limit_conn_zone", "set", "server", *PASSES, *BALANCE),
     )
 )
