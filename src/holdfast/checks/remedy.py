@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 import msgspec
 
@@ -158,6 +158,10 @@ def _sure(path: Path, limit: Limit, demand: Demand) -> bool:
     return all(holds(other, demand).sure >= demand.in_flight for other in same)
 
 
+def _counts(value: Value | None) -> TypeGuard[Value]:
+    return value is not None and _is_size(value)
+
+
 def _with(owner: Owner, value: Value) -> Owner:
     """The hop or host with every value of that setting as told, each where it stood."""
 
@@ -169,5 +173,7 @@ def _with(owner: Owner, value: Value) -> Owner:
     if owner.get(value.setting) is None:
         values += (told(None),)
     if isinstance(owner, Hop) and value.setting in PROCESSES:
-        return msgspec.structs.replace(owner, values=values, processes=int(value.number))
+        before = owner.get(value.setting)
+        times = owner.processes // max(1, int(before.number)) if _counts(before) else 1
+        return msgspec.structs.replace(owner, values=values, processes=int(value.number) * times)
     return msgspec.structs.replace(owner, values=values)

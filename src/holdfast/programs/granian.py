@@ -14,7 +14,6 @@ from holdfast.programs.rows import Setting, effective
 from holdfast.programs.servers import (
     BACKLOG,
     NOFILE,
-    PAUSES,
     WORKERS,
     descriptors,
     event_loop,
@@ -24,8 +23,11 @@ from holdfast.programs.servers import (
 
 RUN = "2.8.7"
 """The version whose limits were run for real."""
-OWN = 29
-"""Descriptors of an idle worker process of 2.8.7, counted: 27 to 31 by interface and number."""
+OWN, OWN_WSGI = 26, 24
+"""Descriptors of the only worker process of 2.8.7 while it is idle, counted."""
+A_WORKER = 4
+"""What each further one adds to all, counted: 3 for each of them, and 2 for each before it."""
+TRIES = Full(Act.QUEUES, told="waits: accepting is tried again and again (EMFILE), a core busy")
 LEAST_BACKLOG = 128
 """granian takes no smaller one (granian/server/common.py)."""
 
@@ -86,9 +88,11 @@ ROWS = (
 
 def limits(hop: Hop, path: Path, demand: Demand) -> tuple[Limit, ...]:
     """`backpressure`, the threads that serve wsgi, descriptors and event loop of each process."""
-    found = [descriptors(hop, path, demand, own=OWN, full=PAUSES), event_loop(hop)]
+    is_wsgi = effective(hop, INTERFACE).value == "wsgi"
+    own = (OWN_WSGI if is_wsgi else OWN) + A_WORKER * (hop.processes - 1)
+    found = [descriptors(hop, path, demand, own=own, full=TRIES), event_loop(hop)]
     found.append(_backpressure(hop, path, demand))
-    if effective(hop, INTERFACE).value == "wsgi":
+    if is_wsgi:
         found.append(_threads(hop, path, demand))
     return tuple(limit for limit in found if limit is not None)
 

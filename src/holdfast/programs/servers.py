@@ -10,7 +10,16 @@ from holdfast.model.limit import Act, Full, Limit, Scope
 from holdfast.model.path import Demand, Hop, Path, Spread
 from holdfast.model.values import Value
 from holdfast.programs.rows import Setting, counted, effective, number
-from holdfast.programs.sockets import arriving, dialled, forks, kept_idle, one_socket, uneven
+from holdfast.programs.sockets import (
+    addresses,
+    arriving,
+    dialled,
+    dialler,
+    forks,
+    kept_idle,
+    one_socket,
+    uneven,
+)
 
 EVENT_LOOP_SHARE = 0.7
 """The part of a core that one event loop is planned to use (design: rate x CPU <= cores x 0.7)."""
@@ -19,6 +28,7 @@ WAITS = Full(Act.QUEUES, told="waits in the accept queue")
 """A process that is full accepts nothing, so that another one does, or nobody."""
 CLOSED = Full(Act.CLOSES, told="accepted, then closed (EMFILE)")
 """uvloop without a descriptor takes a connection by one that it keeps, and closes it."""
+CLOSED_BEHIND = Full(Act.REFUSES, told="502 of the edge: accepted, then closed (EMFILE)")
 PAUSES = Full(Act.QUEUES, told="waits: accepting pauses for a second (EMFILE)")
 """asyncio and Tornado without a descriptor leave the connection in the accept queue."""
 
@@ -51,14 +61,14 @@ WORKERS = Setting(
 def taken(
     hop: Hop, path: Path, demand: Demand, *, stops: bool, http2: bool = True
 ) -> tuple[float, float, Spread]:
-    """What reaches the hop, as `arriving` says, where its processes may share one socket.
+    """What reaches the hop, as `arriving` says, where its processes may share a socket.
 
     `stops`: a full process accepts no more, so that the others take what comes. Clients of a
     server without HTTP/2 use a connection a request.
     """
     seen = demand if http2 else msgspec.structs.replace(demand, streams=1.0)
     connections, idle, spread = arriving(hop, path, seen)
-    if hop.processes > 1 and forks(hop, path):
+    if addresses(hop, path) < hop.processes and forks(hop, path):
         shared = Spread.LEAVES if stops else Spread.RACE
         spread = shared if one_socket(hop, path) else Spread.HASH
     return connections, idle, spread
@@ -69,6 +79,8 @@ def descriptors(
 ) -> Limit:
     """Descriptors of each process; `own` are those of an idle one, where none were counted."""
     nofile, counts = effective(hop, NOFILE), hop.get("own_descriptors")
+    if full.act is Act.CLOSES and dialler(hop, path) is not None:
+        full = CLOSED_BEHIND
     own, kept = number(hop, "own_descriptors", own), kept_idle(hop, path)
     more = uneven(hop, path)
     arrived, idle, spread = taken(hop, path, demand, stops=full.act is Act.QUEUES)

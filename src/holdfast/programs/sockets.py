@@ -93,6 +93,12 @@ def _forks(hop: Hop, path: Path, which: int) -> bool:
     return told or not FORKING[hop.program][which]
 
 
+def addresses(hop: Hop, path: Path) -> int:
+    """The addresses at which a server that forks is dialled: an edge may name several of them."""
+    front = dialler(hop, path)
+    return 1 if front is None else min(path.servers(front[1]), hop.processes)
+
+
 def accept_queue(
     hop: Hop, path: Path, demand: Demand, backlog: Value, full: Full, *, sockets: int | None = None
 ) -> Limit | None:
@@ -105,9 +111,7 @@ def accept_queue(
     cut = path.host(hop.host).get("somaxconn")
     room = queue_room(path.host(hop.host), backlog)
     taken, _, spread = arriving(hop, path, demand)
-    front = dialler(hop, path)
-    shared = path.servers(front[1]) if front is not None else 1
-    count = sockets or (shared if one_socket(hop, path) else hop.processes)
+    count = sockets or (addresses(hop, path) if one_socket(hop, path) else hop.processes)
     return counted(
         hop.name,
         "accept queue",

@@ -29,6 +29,8 @@ RUN = "0.54.0"
 """The version whose limits were run for real."""
 OWN, OWN_ASYNCIO = 20, 13
 """Descriptors of an idle worker process of 0.54.0 with uvloop and with asyncio, counted."""
+ALONE, ALONE_ASYNCIO = 14, 7
+"""The same of a process that serves by itself, without `workers`."""
 
 KEEP_ALIVE_S = Setting(
     "keep_alive_s",
@@ -97,7 +99,8 @@ ROWS = (
 def limits(hop: Hop, path: Path, demand: Demand) -> tuple[Limit, ...]:
     """Descriptors and event loop of each process, and `limit_concurrency` where it is set."""
     waits = effective(hop, LOOP).value == "asyncio"
-    own = OWN_ASYNCIO if waits else OWN
+    forked, alone = (OWN_ASYNCIO, ALONE_ASYNCIO) if waits else (OWN, ALONE)
+    own = forked if effective(hop, SHARED).number > 1 else alone
     full = PAUSES if waits else CLOSED
     found = [descriptors(hop, path, demand, own=own, full=full), event_loop(hop)]
     cap = effective(hop, LIMIT_CONCURRENCY)

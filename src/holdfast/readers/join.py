@@ -158,7 +158,8 @@ class _Join:
                 tails = self._behind(first, next_dial, (*seen, id(first)))
             for tail in tails:
                 links = (tail.link,) if tail else ()
-                hop = _over(hosts, self._hop(first, listen, next_dial, links, count))
+                others = [one for one, _, _ in met.values() if one is not first]
+                hop = _over(hosts, self._hop(first, listen, next_dial, links, count, others))
                 link = _link(dial, hop, len(servers) - len(lost), first, alone=alone)
                 yield _Tail(
                     link,
@@ -201,14 +202,24 @@ class _Join:
         dial: Dial | None,
         links: tuple[Link, ...],
         processes: int | None = None,
+        others: Sequence[Found] = (),
     ) -> Hop:
-        """The hop, with the values of who starts it, its own, its socket's and its way's."""
+        """The hop, with the values of who starts it, its own, its socket's and its way's.
+
+        Before them stand those of `others` like it, and of each server of the way, that say the
+        same: they count no more than once, and whoever changes one changes all.
+        """
         values = (
             *self.around.get(found.program, ()),
             *found.values,
             *(listen.values if listen else ()),
             *(dial.values if dial else ()),
         )
+        each = [one.values for one in others] + [s.values for s in (dial.servers if dial else ())]
+        beside = dict.fromkeys(value for some in each for value in _written(some))
+        last = {value.setting: value for value in values if value.place is not None}
+        same = [value for value in beside if value.setting in last and value not in values]
+        values = (*same, *values)
         return Hop(
             found.name,
             found.program,
@@ -298,6 +309,10 @@ def _plain(path: Path) -> object:
     return tuple(
         (hop.name, hop.processes, hop.program, *_settings(hop.values)) for hop in path.hops
     )
+
+
+def _written(values: Sequence[Value]) -> list[Value]:
+    return [value for value in values if value.place is not None]
 
 
 def _settings(values: Sequence[Value]) -> tuple[tuple[str, Scalar | None], ...]:

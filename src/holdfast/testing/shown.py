@@ -40,7 +40,8 @@ def shown_way(way: Way) -> str:
         if hop.program == KERNEL:
             continue
         lines.append(f"  {hop.name}: {hop.program} {hop.version}".rstrip() + f" x {hop.processes}")
-        lines += [f"    {value.setting} = {value.value}" for value in hop.values]
+        counts = (value for value in hop.values if hop.get(value.setting) is value)
+        lines += [f"    {value.setting} = {value.value}" for value in counts]
         lines += [
             f"    -> {link.to} over {link.protocol.value}, {_servers(link.servers)}, "
             f"{link.streams:g} at once, spread {link.spread.value}, "
