@@ -9,10 +9,11 @@ import pytest
 
 from holdfast.checks.audit import audit
 from holdfast.checks.catalog import LAWS
+from holdfast.checks.effective import CHANGED
 from holdfast.checks.gone import DIRECTIVE
 from holdfast.model.finding import Finding
 from holdfast.model.path import Count, Hop, Host, Path, Protocol
-from holdfast.model.values import observed
+from holdfast.model.values import Source, Value, observed
 from tests.checks.paths import (
     GIB,
     demand,
@@ -79,6 +80,23 @@ def busy(cores: float) -> Path:
         gunicorn(**CAN), values=(*gunicorn(**CAN).values, observed("request_cpu_s", 1e-3, "x"))
     )
     return path(costly, on=msgspec.structs.replace(host(), cores=cores))
+
+
+def runs(setting: str, is_so: int, asked: int) -> Path:
+    """A gunicorn whose process has a value, and whose file asks for one."""
+    hop = gunicorn(**{setting: asked})
+    seen = observed(setting, is_so, "/proc/12/limits")
+    if is_so != asked:
+        seen = msgspec.structs.replace(seen, configured=hop.get(setting))
+    return path(msgspec.structs.replace(hop, values=(*hop.values, seen)))
+
+
+def changed(*ages_s: float) -> Path:
+    """A gunicorn whose file is so much younger."""
+    hop = gunicorn()
+    place = written("workers", 4).place
+    seen = (Value(CHANGED, age_s, Source.OBSERVED, "process 12", place) for age_s in ages_s)
+    return path(msgspec.structs.replace(hop, values=(*hop.values, *seen)))
 
 
 PAIRS = (
@@ -209,6 +227,9 @@ PAIRS = (
         on({"nr_open": 1_048_576}, gunicorn(nofile=2_000_000)),
         on({"nr_open": 2_000_000}, gunicorn(nofile=2_000_000)),
     ),
+    Pair("HF501", runs("nofile", 1_024, 65_536), runs("nofile", 65_536, 65_536)),
+    Pair("HF501", runs("backlog", 128, 2_048), runs("backlog", 2_048, 2_048)),
+    Pair("HF502", changed(12.0), changed()),
 )
 
 

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path as File
 
@@ -47,16 +47,15 @@ def narrowest(path: Path) -> Limit:
 class Serving:
     """A server that runs, and where the requests of a crowd are."""
 
-    def __init__(self, argv: list[str], nofile: int, own: ExitStack) -> None:
+    def __init__(self, argv: list[str], before: list[str], own: ExitStack) -> None:
         self.folder = File(tempfile.mkdtemp(prefix="held-"))
         own.callback(shutil.rmtree, self.folder)
         self.port = free_port()
         said = [word.replace("PORT", str(self.port)) for word in argv]
-        limit = ["prlimit", f"--nofile={nofile}"] if nofile else []
         log = (self.folder / "log").open("a")
         own.callback(log.close)
         self.process = subprocess.Popen(
-            [*limit, str(BIN / said[0]), *said[1:]],
+            [*before, str(BIN / said[0]), *said[1:]],
             cwd=File(__file__).parent,
             env={**os.environ, "HELD": str(self.folder), "PYTHONPATH": str(File(__file__).parent)},
             stdin=subprocess.DEVNULL,
@@ -104,10 +103,13 @@ class Serving:
 
 
 @contextmanager
-def serving(argv: list[str], workers: int, *, nofile: int = 0) -> Iterator[Serving]:
-    """Start a server, wait for its workers, and stop it afterwards."""
+def serving(
+    argv: list[str], workers: int, *, nofile: int = 0, before: Sequence[str] = ()
+) -> Iterator[Serving]:
+    """Start a server, wait for its workers, and stop it afterwards; `before` starts it."""
+    limit = ["prlimit", f"--nofile={nofile}"] if nofile else []
     with ExitStack() as own:
-        run = Serving(argv, nofile, own)
+        run = Serving(argv, [*before, *limit], own)
         try:
             wait_until(lambda: run.workers() >= workers and _listens(run.port), what="it serves")
         except (AssertionError, OSError) as late:

@@ -14,13 +14,13 @@ import pytest
 
 from holdfast.load.plan import IDLE_OCTET, OCCUPIED_OCTET
 from holdfast.model.errors import HoldfastError
+from holdfast.observe.diag import without_end
 from holdfast.proof.kernel import (
     Established,
     PortWitness,
     count_messages,
     moved,
     read_counters,
-    without_end,
 )
 from tests.helpers import free_port, wait_until
 

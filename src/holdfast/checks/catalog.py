@@ -5,9 +5,11 @@ from __future__ import annotations
 from holdfast.checks import (
     backlog,
     buffers,
+    changed,
     connections,
     cut_backlog,
     descriptors,
+    effective,
     few_descriptors,
     gone,
     idle_order,
@@ -45,6 +47,7 @@ LAWS: dict[str, Law] = {
         *(unenforced.LAW, worker_class.LAW, gone.LAW, cut_backlog.LAW, login_limits.LAW),
         *(sysctls.LAW, overridden.LAW, port_clash.LAW, somaxconn.LAW),
         *(buffers.LAW, workers.LAW, few_descriptors.LAW, nr_open.LAW),
+        *(effective.LAW, changed.LAW),
     )
 }
 ORDER = (Severity.ERROR, Severity.WARNING, Severity.NOTE)

@@ -14,7 +14,9 @@ from holdfast.checks.audit import Audit
 from holdfast.checks.audit import audit as audit_path
 from holdfast.checks.mend import Mended, changes_for, edited
 from holdfast.cli import say
+from holdfast.cli.audit_files import read_all
 from holdfast.cli.audit_input import SOFT_NOFILE, SOFT_WHY, Input, read_input
+from holdfast.cli.audit_live import read_live, without_proc
 from holdfast.cli.options import COUNT, COUNT_OR_ZERO, SECONDS, Parsed, json_option
 from holdfast.cli.sarif import sarif
 from holdfast.cli.show_audit import audit_json, show_audit, show_mended
@@ -37,11 +39,15 @@ MOST_SAID = 5
 NEW_OBJECTS = 100_000
 """Records of files stay to the end and form no circles: looking through them is a third of it."""
 
+Versions = dict[str, Value]
+"""Of each program, with who says so."""
+
 
 class Asked(msgspec.Struct, frozen=True):
     """What the options say."""
 
     paths: tuple[str, ...]
+    live: int | None
     target: int | None
     assume: tuple[str, ...]
     cores: float | None
@@ -58,7 +64,8 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True)
+@click.argument("paths", nargs=-1)
+@click.option("--live", type=click.IntRange(min=1), metavar="PID", help="Audit what runs.")
 @click.option("--target", "-n", type=COUNT, help="Requests in flight that are wanted: 50k.")
 @click.option("--streams", type=COUNT, default="1", help="Requests a client connection (HTTP/2).")
 @click.option("--idle", type=COUNT_OR_ZERO, default="0", help="Idle keep-alive clients beside.")
@@ -79,26 +86,30 @@ def audit(**given: Any) -> int:
     sysctl.conf, limits.conf, Compose files, Dockerfiles, Procfiles. Nothing is executed, and
     nothing outside of them read.
 
+    With --live the stack that a process is part of is audited from its effective limits: nginx,
+    HAProxy, gunicorn and the like, or `holdfast up`. PATHS are then what it should have: units,
+    sysctls. It only reads, and needs no root for processes of one's own.
+
     \b
     holdfast audit /etc/nginx gunicorn.conf.py
     holdfast audit deploy --target 50k --cores 16 --memory 32GiB
     holdfast audit deploy --target 50k --diff
     holdfast audit /etc/nginx --host here --assume nginx=1.26.3
+    holdfast audit --live 4711 --target 50k
 
     Exit codes: 0 no error, and the target is surely held; 1 an error, or it is not; 2 bad input.
     """
     asked = Asked(**given)
     gc.set_threshold(NEW_OBJECTS)
-    if (asked.diff or asked.fix) and asked.target is None:
-        raise BadInput("changes need a number to reach", place="--target", hint="add `-n 50k`")
-    tree = Tree(asked.paths)
-    host = _host(asked)
+    _check(asked)
     packages, versions = _packages(asked)
-    found = read_input(tree, host, packages, versions, _nofile(asked))
+    tree, found, versions = _read(asked, packages, versions)
     audits = [_audited(asked, way.path, found.problems, versions) for way in found.ways]
     first = min(audits, key=lambda each: each.holds)
     whole = msgspec.structs.replace(first, findings=_all_findings(audits))
     mended = changes_for(whole.path, whole.demand) if asked.diff or asked.fix else None
+    if mended is not None and asked.live is not None:
+        mended = without_proc(mended)
     _print(asked, whole, mended, found, tree)
     if asked.fix and mended is not None:
         return _write(tree, mended)
@@ -106,9 +117,36 @@ def audit(**given: Any) -> int:
     return 1 if errors or not whole.is_enough else 0
 
 
-def _audited(
-    asked: Asked, path: Path, problems: tuple[Finding, ...], versions: dict[str, Value]
-) -> Audit:
+def _check(asked: Asked) -> None:
+    if (asked.diff or asked.fix) and asked.target is None:
+        raise BadInput("changes need a number to reach", place="--target", hint="add `-n 50k`")
+    if asked.live is None and not asked.paths:
+        hint = "name files or folders, or a process with `--live PID`"
+        raise BadInput("there is nothing to audit", hint=hint)
+    if asked.live is not None and asked.fix:
+        hint = "see what to change with `--diff`, and fix the files: `holdfast audit FILE... --fix`"
+        raise BadInput("what runs is only read", place="--fix", hint=hint)
+    told = {"--cores": asked.cores, "--memory": asked.memory, "--nofile": asked.nofile}
+    for option in (name for name, value in told.items() if value is not None):
+        if asked.live is not None:
+            hint = "leave it out: it is read from the machine"
+            raise BadInput("what runs has what it has", place=option, hint=hint)
+
+
+def _read(asked: Asked, packages: Packages, versions: Versions) -> tuple[Tree, Input, Versions]:
+    """What is audited, and the versions: of files, or of what runs and what it should have."""
+    if asked.live is None:
+        tree = Tree(asked.paths)
+        found = read_input(tree, _host(asked), packages, versions, _nofile(asked))
+        return tree, found, versions
+    meant = Tree(asked.paths) if asked.paths else None
+    reads = read_all(meant, packages).reads if meant is not None else []
+    live = read_live(asked.live, read_host(), reads, versions, _nofile(asked))
+    live.named.left.update(meant.left if meant is not None else {})
+    return live.named, live.found, live.versions
+
+
+def _audited(asked: Asked, path: Path, problems: tuple[Finding, ...], versions: Versions) -> Audit:
     mean = asked.mean_time or MEAN_TIME_S
     number = asked.target or 1
     burst = 0 if asked.target is None else math.ceil(number / mean)
@@ -140,7 +178,7 @@ def _host(asked: Asked) -> Host:
     return Host("host", Count(), asked.cores or CORES, asked.memory or 0, tuple(values))
 
 
-def _packages(asked: Asked) -> tuple[Packages, dict[str, Value]]:
+def _packages(asked: Asked) -> tuple[Packages, Versions]:
     """What the assumed distribution has, and the version of each program, with who says so."""
     named = [each for each in asked.assume if "=" not in each] or [DISTRIBUTIONS[0]]
     if len(named) > 1 or named[0] not in DISTRIBUTIONS:

@@ -10,7 +10,7 @@ import msgspec
 from holdfast.checks.gone import DIRECTIVE, GONE
 from holdfast.checks.login_limits import LOGIN, UNIT
 from holdfast.checks.port_clash import PORT
-from holdfast.cli.audit_files import read_all
+from holdfast.cli.audit_files import Files, read_all
 from holdfast.facts.hosts import Packages
 from holdfast.model.errors import BadInput
 from holdfast.model.finding import Finding
@@ -49,13 +49,18 @@ def read_input(
     `versions` are those of the programs of which no file says one, `packages` what the host's
     distribution has.
     """
-    read = read_all(tree, packages)
-    reads = [_with_rest(each) for each in read.reads]
-    ways = join(reads, host, {name: str(told.value) for name, told in versions.items()})
-    if not ways:
+    found = ways_of(read_all(tree, packages), host, versions, nofile)
+    if not found.ways:
         hint = "name nginx.conf, haproxy.cfg, gunicorn.conf.py, a unit, a Compose file, or a folder"
         left = "; ".join(f"{name}: {why}" for name, why in islice(tree.left.items(), 3))
         raise BadInput("nothing that was read says how requests arrive", place=left, hint=hint)
+    return found
+
+
+def ways_of(read: Files, host: Host, versions: Mapping[str, Value], nofile: Value) -> Input:
+    """Every way through what readers said, with defaults for what nobody stated."""
+    reads = [_with_rest(each) for each in read.reads]
+    ways = join(reads, host, {name: str(told.value) for name, told in versions.items()})
     known = tuple(
         msgspec.structs.replace(way, path=_completed(way, nofile)) for way in _joined(ways)
     )

@@ -70,7 +70,7 @@ def _show_answer(audited: Audit, files: int) -> None:
         say.text(f"  {by}: {_span(other)}")
     limit, value = audited.narrowest
     what = limit.resource if value is None else f"{value.setting} {_said(value)}"
-    where = "" if value is None or value.place is None else f" at {_at(value.place)}"
+    where = "" if value is None else _from(value)
     say.item("  because of ", f"{what} of {_called(audited, limit.hop)}{where}: {limit.formula}")
     say.item("  past it: ", limit.full.told or limit.full.act.value)
 
@@ -80,6 +80,13 @@ def _called(audited: Audit, hop: str) -> str:
     short = hop.rpartition(": ")[2]
     alike = [each for each in audited.path.hops if each.name.rpartition(": ")[2] == short]
     return short if len(alike) == 1 else hop
+
+
+def _from(value: Value) -> str:
+    """Where a value is written, or was seen."""
+    if value.place is not None:
+        return f" at {_at(value.place)}"
+    return f" ({value.why})" if value.source is Source.OBSERVED else ""
 
 
 def _span(holds: Holds, what: str = "") -> str:
@@ -117,7 +124,8 @@ def _share(count: int, widest: int) -> float:
 
 def _where(limit: Limit) -> str:
     places = [value.place for value in limit.inputs if value.place is not None]
-    return _at(places[0]) if places else "assumed"
+    seen = [value.why for value in limit.inputs if value.source is Source.OBSERVED]
+    return _at(places[0]) if places else seen[0] if seen else "assumed"
 
 
 def _show_assumed(audited: Audit) -> None:
@@ -202,6 +210,8 @@ def _named(audited: Audit, limit: Limit, value: Value | None) -> dict[str, Any]:
         "value": None if value is None else _plain(value.value),
         "file": None if place is None else place.file,
         "line": None if place is None else place.line,
+        "source": None if value is None else value.source.value,
+        "why": None if value is None else value.why,
     }
 
 

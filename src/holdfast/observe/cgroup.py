@@ -53,9 +53,9 @@ class Mount(msgspec.Struct, frozen=True):
     point: str
 
 
-def find_group(files: Files, controller: str) -> Group | None:
-    """The group that holds this process for a controller; None where no mount shows it."""
-    entry = _entry(files.read("/proc/self/cgroup").text or "", controller)
+def find_group(files: Files, controller: str, process: str = "self") -> Group | None:
+    """The group that holds a process for a controller; None where no mount shows it."""
+    entry = _entry(files.read(f"/proc/{process}/cgroup").text or "", controller)
     if entry is None:
         return None
     version, path = entry
@@ -149,9 +149,9 @@ def _absent(controller: str, *settings: str) -> tuple[Value, ...]:
     return tuple(observed(setting, None, why) for setting in settings)
 
 
-def read_pids(files: Files) -> tuple[Value, ...]:
+def read_pids(files: Files, process: str = "self") -> tuple[Value, ...]:
     """`pids_max` (processes and threads; math.inf: no limit), and `pids_used` of the same group."""
-    group = find_group(files, "pids")
+    group = find_group(files, "pids", process)
     if group is None:
         return _absent("pids", "pids_max", "pids_used")
     levels, fault = _levels(files, group, ("pids.max",))
@@ -160,13 +160,13 @@ def read_pids(files: Files) -> tuple[Value, ...]:
     return most, value_of("pids_used", used, word(0))
 
 
-def read_memory(files: Files) -> tuple[tuple[Value, ...], Value | None]:
+def read_memory(files: Files, process: str = "self") -> tuple[tuple[Value, ...], Value | None]:
     """`cgroup_memory_max` and `cgroup_memory_used` in bytes, of the group with the smallest limit.
 
     And, as `memory_available`, the smallest that any limited group has left, None where none is
     limited: its limit less its use, not counting what the kernel can reclaim.
     """
-    group = find_group(files, "memory")
+    group = find_group(files, "memory", process)
     if group is None:
         return _absent("memory", "cgroup_memory_max", "cgroup_memory_used"), None
     names = MEMORY_LIMITS[group.version]

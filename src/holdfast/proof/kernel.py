@@ -6,7 +6,6 @@ Asks inet_diag and /proc/net. Must not know clients, apps or verdicts, and needs
 from __future__ import annotations
 
 import errno
-import os
 import socket
 import struct
 from collections.abc import Iterator
@@ -16,24 +15,15 @@ import msgspec
 
 from holdfast.load.plan import IDLE_OCTET
 from holdfast.model.errors import HoldfastError
+from holdfast.observe.diag import HEADER, SOCK_DIAG_BY_FAMILY, Diag, messages
 
-# linux/netlink.h, linux/sock_diag.h, linux/inet_diag.h
-_NETLINK_SOCK_DIAG: Final = 4
-_SOCK_DIAG_BY_FAMILY: Final = 20
-_NLMSG_ERROR, _NLMSG_DONE = 2, 3
-_NLM_F_DUMP_REQUEST: Final = 0x301
-_HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence, port
+# linux/inet_diag.h
 _REQUEST = struct.Struct("=BBBxI2H2I")  # inet_diag_req_v2 as far as the first word of the source
 _REQUEST_BYTES: Final = 56
-_DONE_BYTES: Final = 20  # a header and a status
-_MESSAGE_BYTES: Final = 72
 _QUEUES = struct.Struct("=II")  # idiag_rqueue, idiag_wqueue
 _QUEUES_AT: Final = 56
 _PEER_AT: Final = 24
 _ESTABLISHED, _LISTEN = 1 << 1, 1 << 10
-
-_READ_BYTES: Final = 1 << 17
-_PATIENCE_S: Final = 10.0
 
 _COUNTERS: Final = {
     "/proc/net/netstat": (
@@ -78,16 +68,12 @@ class PortWitness:
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self._sequence = 0
         self._families: tuple[int, ...] = (socket.AF_INET, socket.AF_INET6)
         """Of the listeners, when last looked at; a connection has its listener's."""
         try:
-            self._socket = socket.socket(
-                socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_SOCK_DIAG
-            )
+            self._diag = Diag()
         except OSError as error:
             raise _refused(error) from error
-        self._socket.settimeout(_PATIENCE_S)
 
     def established(self) -> Established:
         """Count sockets whose local port is ours: one end of each connection.
@@ -124,60 +110,18 @@ class PortWitness:
 
     def close(self) -> None:
         """Close the netlink socket."""
-        self._socket.close()
+        self._diag.close()
 
     def _dump(self, family: int, states: int) -> Iterator[bytes]:
         """Yield buffers of messages; the kernel itself drops those of another local port."""
-        self._sequence += 1
         port = socket.htons(self._port)
         body = _REQUEST.pack(family, socket.IPPROTO_TCP, 0, states, port, 0, 0, 0)
-        body = body.ljust(_REQUEST_BYTES, b"\0")
-        length = _HEADER.size + len(body)
-        header = _HEADER.pack(length, _SOCK_DIAG_BY_FAMILY, _NLM_F_DUMP_REQUEST, self._sequence, 0)
         try:
-            self._socket.send(header + body)
-            while True:
-                data = self._socket.recv(_READ_BYTES)
-                _, kind, _, sequence, _ = _HEADER.unpack_from(data)
-                if sequence != self._sequence:
-                    continue  # what is left of a dump that was not read to its end
-                if kind == _NLMSG_DONE:
-                    return
-                if kind == _NLMSG_ERROR:
-                    number = -struct.unpack_from("=i", data, _HEADER.size)[0]
-                    if number == errno.ENOENT and family == socket.AF_INET6:
-                        return  # a kernel without IPv6
-                    raise OSError(number, os.strerror(number))
-                sockets, is_last = without_end(data, self._sequence)
-                yield sockets
-                if is_last:
-                    return
+            yield from self._diag.dump(body.ljust(_REQUEST_BYTES, b"\0"))
         except OSError as error:
+            if error.errno == errno.ENOENT and family == socket.AF_INET6:
+                return  # a kernel without IPv6
             raise _refused(error) from error
-
-
-def messages(data: bytes) -> Iterator[tuple[int, int]]:
-    """Yield where each socket's record starts and how long it is, one by one."""
-    at = 0
-    while at + _HEADER.size + _MESSAGE_BYTES <= len(data):
-        length, kind, *_ = _HEADER.unpack_from(data, at)
-        if kind != _SOCK_DIAG_BY_FAMILY:
-            return
-        yield at + _HEADER.size, length - _HEADER.size
-        at += (length + 3) & ~3
-
-
-def without_end(data: bytes, sequence: int) -> tuple[bytes, bool]:
-    """The messages of one read without the dump's end, and whether that stood behind them.
-
-    Kernels may send the end by itself or behind the last sockets.
-    """
-    at = len(data) - _DONE_BYTES
-    if at > 0:
-        length, kind, _, number, _ = _HEADER.unpack_from(data, at)
-        if (length, kind, number) == (_DONE_BYTES, _NLMSG_DONE, sequence):
-            return data[:at], True
-    return data, False
 
 
 def count_messages(data: bytes, at: int, wanted: int) -> tuple[int, int]:
@@ -191,8 +135,8 @@ def count_messages(data: bytes, at: int, wanted: int) -> tuple[int, int]:
     if rest == 0 and size < 1 << 16:
         low, high = size & 0xFF, size >> 8
         same_low, same_high = data[0::size].count(low), data[1::size].count(high)
-        if same_low == same_high == count == data[4::size].count(_SOCK_DIAG_BY_FAMILY):
-            return count, data[_HEADER.size + at :: size].count(wanted)
+        if same_low == same_high == count == data[4::size].count(SOCK_DIAG_BY_FAMILY):
+            return count, data[HEADER.size + at :: size].count(wanted)
     starts = [start for start, _ in messages(data)]
     return len(starts), sum(data[start + at] == wanted for start in starts)
 

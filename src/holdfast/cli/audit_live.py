@@ -1,0 +1,213 @@
+"""`holdfast audit --live PID`: from a process to ways, as what is so and not as what is said.
+
+Reads only: /proc, the kernel's list of sockets, the files that the processes name. Prints nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from holdfast.checks.mend import Mended
+from holdfast.cli.audit_files import Files
+from holdfast.cli.audit_input import Input, ways_of
+from holdfast.cli.live_programs import SLOT, SUPERVISOR, Machine, Running, read_running
+from holdfast.cli.live_values import Sockets, effective, host_of, overlaid, pids_of
+from holdfast.model.errors import BadInput, HoldfastError
+from holdfast.model.path import Host
+from holdfast.model.values import Value, observed
+from holdfast.observe.named import Named
+from holdfast.observe.processes import Process, Processes, read_apart
+from holdfast.observe.queues import read_queues
+from holdfast.readers.address import Address
+from holdfast.readers.commands import EDGES, SERVERS
+from holdfast.readers.contract import Found, Read
+
+KNOWN = ", ".join((*EDGES, *SERVERS))
+STARTED_WITH = frozenset({"nofile", "pids_max"})
+"""What a program has because of who starts it."""
+
+
+class _Walk:
+    """Follows requests from one process on: who listens where an edge dials, and what that is."""
+
+    def __init__(self, named: Named) -> None:
+        self.named = named
+        self.processes = Processes()
+        try:
+            listening = read_queues()
+        except OSError as error:
+            raise HoldfastError(
+                f"the kernel does not say which sockets are listened on: {error.strerror}",
+                place="inet_diag and unix_diag (NETLINK_SOCK_DIAG)",
+                hint="load the modules tcp_diag and unix_diag, or allow AF_NETLINK in the sandbox",
+            ) from error
+        self.machine = Machine(self.processes, [one.inode for one in listening])
+        self.sockets = Sockets(listening, self.processes)
+        self.reads: list[tuple[Running, Read]] = []
+        self.unknown: list[str] = []
+
+    def start(self, process: Process) -> tuple[Running, ...]:
+        """What the process is part of: a program, or all that a supervisor has started."""
+        running = self.machine.running(process)
+        if running is None:
+            fault = "it is no program whose limits are known"
+            hint = f"name a process of {KNOWN}, or of `holdfast up`"
+            raise BadInput(fault, place=f"process {process.pid} ({process.name})", hint=hint)
+        self.processes.ours(running.pid)
+        parent = self.processes.get(running.first.parent)
+        above = running if parent is None else self.machine.running(parent)
+        for each in (running, above):
+            if each is not None and each.program == SUPERVISOR:
+                return self._supervised(each)
+        return (running,)
+
+    def _supervised(self, supervisor: Running) -> tuple[Running, ...]:
+        """A stack of `holdfast up`: its workers as one, and its edge's processes as one."""
+        families: dict[str, list[Running]] = {SLOT: []}
+        for child in self.processes.children(supervisor.pid):
+            running = self.machine.running(child)
+            if running is not None and running.program != SUPERVISOR:
+                families.setdefault(running.program, []).append(running)
+        if not families[SLOT]:
+            place = f"process {supervisor.pid} ({supervisor.first.name})"
+            hint = "wait until it says that it serves"
+            raise BadInput("it has started no workers yet", place=place, hint=hint)
+        return tuple(
+            msgspec.structs.replace(those[0], serving=tuple(p for o in those for p in o.serving))
+            for those in families.values()
+        )
+
+    def follow(self, running: Running) -> None:
+        """Read a program, and whoever listens where it dials."""
+        if self._is_known(running):
+            return
+        self.processes.ours(running.pid)
+        read = read_running(running, self.named)
+        self.reads.append((running, read))
+        for address in dict.fromkeys(_dialled(read)):
+            owners = self.sockets.owners(address)
+            behind = next((one for one in map(self._program, owners) if one is not None), None)
+            if behind is not None:
+                self.follow(behind)
+            elif owners:
+                who = f"process {owners[0].pid} ({owners[0].name})"
+                self.unknown.append(f"{address} is of {who}, whose limits are not known")
+            elif self.sockets.is_heard(address):
+                self.unknown.append(f"{address} is of a process that is not ours to look into")
+
+    def fronts(self, pids: frozenset[int]) -> None:
+        """Read every edge of this machine that dials one of these processes."""
+        for process in self.processes:
+            running = self.machine.running(process) if self._is_edge(process) else None
+            if running is None or running.first != process or self._is_known(running):
+                continue
+            if self.processes.held(process.pid) is not None and read_apart(process.pid):
+                continue  # another container's
+            try:
+                self.processes.ours(running.pid)
+                read = read_running(running, self.named)
+            except BadInput as wrong:
+                self.named.left[f"process {process.pid} ({process.name})"] = wrong.fault
+                continue
+            owners = {o.pid for address in _dialled(read) for o in self.sockets.owners(address)}
+            if owners & pids:
+                self.follow(running)
+
+    def _program(self, process: Process) -> Running | None:
+        """The program that a process is of; a worker of `holdfast up` stands for all of them."""
+        running = self.machine.running(process)
+        if running is None or running.program == SUPERVISOR:
+            return None
+        return self.start(process)[0] if running.program == SLOT else running
+
+    def _is_edge(self, process: Process) -> bool:
+        return self.machine.program(process) in EDGES
+
+    def _is_known(self, running: Running) -> bool:
+        return any(
+            running.pid in {one.pid for one in known.serving} | {known.pid}
+            for known, _ in self.reads
+        )
+
+
+class Live(msgspec.Struct, frozen=True):
+    """What a stack that runs is: the ways through it, the files that were read, the versions."""
+
+    found: Input
+    named: Named
+    versions: dict[str, Value]
+
+
+def read_live(
+    pid: int, host: Host, meant: Sequence[Read], versions: Mapping[str, Value], nofile: Value
+) -> Live:
+    """Every way through the programs that a process is part of, with what is so of each.
+
+    `meant` is what further files ask for: units and sysctls. Raises BadInput where the process is
+    not there, is not ours, or is no program that is known.
+    """
+    walk = _Walk(Named())
+    started = walk.start(walk.processes.ours(pid))
+    for running in started:
+        walk.follow(running)
+    pids = frozenset(one.pid for running in started for one in (running.first, *running.serving))
+    walk.fronts(pids)
+    told = [value for read in meant for value in read.host]
+    everybody = [running.pid for running, _ in walk.reads]
+    host = host_of(host, everybody, {value.setting: value for value in told})
+    reads = [
+        msgspec.structs.replace(
+            read,
+            hops=tuple(
+                effective(_asked(hop, meant), running, walk.sockets, read.files, host.cores)
+                for hop in read.hops
+            ),
+        )
+        for running, read in walk.reads
+    ]
+    found = ways_of(Files(reads), host, versions, nofile)
+    first = {running.pid for running in started}
+    ways = [way for way in found.ways if first & set(pids_of(way.path))]
+    if not ways:
+        hint = "give its files instead: `holdfast audit FILE...`"
+        place = f"process {pid}"
+        raise BadInput("nothing says how requests reach it", place=place, hint=hint)
+    found = msgspec.structs.replace(
+        found,
+        ways=tuple(msgspec.structs.replace(way, path=overlaid(way.path)) for way in ways),
+        unjoined=(*found.unjoined, *dict.fromkeys(walk.unknown)),
+    )
+    seen = {
+        hop.program: observed(hop.program, hop.version, "what it runs from")
+        for read in reads
+        for hop in read.hops
+        if hop.version
+    }
+    return Live(found, walk.named, {**versions, **seen})
+
+
+def without_proc(mended: Mended) -> Mended:
+    """The changes, of which those of a command line have no file that could be edited."""
+    return msgspec.structs.replace(
+        mended,
+        changes=tuple(
+            msgspec.structs.replace(change, edits=())
+            if any(edit.place.file.startswith("/proc/") for edit in change.edits)
+            else change
+            for change in mended.changes
+        ),
+    )
+
+
+def _asked(hop: Found, meant: Sequence[Read]) -> Found:
+    """The hop with what units and others ask for its program, before what it says itself."""
+    around = [o.values for read in meant for o in read.around if o.program == hop.program]
+    around += [one.values for read in meant for one in read.hops if one.program == hop.program]
+    values = tuple(value for values in around for value in values if value.setting in STARTED_WITH)
+    return msgspec.structs.replace(hop, values=(*values, *hop.values))
+
+
+def _dialled(read: Read) -> Iterator[Address]:
+    return (server.address for hop in read.hops for dial in hop.dials for server in dial.servers)
