@@ -40,6 +40,7 @@ http {{
 pytestmark = pytest.mark.slow
 needs_nginx = pytest.mark.skipif(not INSTALLED["nginx"], reason="nginx is not installed")
 EXCESS = 8
+GROUPS = ("/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified", "/sys/fs/cgroup")
 OTHERS = os.getpid() if os.geteuid() == 0 else 1
 """A process that may more than the command may."""
 
@@ -165,6 +166,36 @@ def test_what_runs_is_compared_with_what_it_should_have(tmp_path: Path) -> None:
         assert alone["places"][0]["file"] == command
 
 
+@contextmanager
+def unit(said: str) -> Iterator[Path]:
+    """Yield the group of a unit that systemd might have started, whose file says so."""
+    top = next((g for g in map(Path, GROUPS) if (g / "cgroup.procs").exists()), None)
+    if os.geteuid() != 0 or top is None:
+        pytest.skip("a group of its own needs root, and cgroups that are mounted")
+    name = f"holdfast-test-{os.getpid()}.service"
+    with ExitStack() as own:
+        (top / name).mkdir()
+        own.callback((top / name).rmdir)
+        file = Path("/run/systemd/system") / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(said)
+        own.callback(file.unlink)
+        yield top / name
+
+
+def test_the_unit_that_started_it_is_found() -> None:
+    """By its group a process leads to the unit's file, which asks for more than it has."""
+    with unit("[Service]\nLimitNOFILE=65536\nExecStart=/srv/start\n") as group:
+        join = ["sh", "-c", f'echo $$ >{group}/cgroup.procs && exec "$@"', "sh"]
+        argv = [*GEVENT, "held_app:wsgi"]
+        with serving(argv, 2, nofile=64, before=[*join, *UNPRIVILEGED]) as run:
+            (found,) = (e for e in audited(run.process.pid)["findings"] if e["code"] == "HF501")
+            (place,) = found["places"]
+            assert (Path(place["file"]).name, place["line"]) == (group.name, 2)
+            assert found["formula"].endswith(": 64 = 65,536 is not so")
+        wait_until(lambda: not (group / "cgroup.procs").read_text(), what="all have left")
+
+
 @needs_nginx
 def test_a_file_that_was_not_read_again_is_a_finding(tmp_path: Path) -> None:
     """A change after the start is told until nginx reloads; then what it says is what runs."""
@@ -259,6 +290,19 @@ def test_bad_input_has_fault_place_and_hint(words: list[str], told: str, place: 
     assert f"  at {place}" in done.stderr or not place
     assert "hint: " in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_title_over_a_command_line_is_said(tmp_path: Path) -> None:
+    """Where setproctitle has replaced what gunicorn was told, nothing is guessed."""
+    argv = ["gunicorn: master [shop:app]"]
+    with subprocess.Popen(
+        [*UNPRIVILEGED, "bash", "-c", f"exec -a '{argv[0]}' cat"], stdin=subprocess.PIPE
+    ) as cat:
+        wait_until(lambda: b"master" in Path(f"/proc/{cat.pid}/cmdline").read_bytes()[:20])
+        done = holdfast("audit", "--live", str(cat.pid), before=UNPRIVILEGED)
+    assert done.returncode == 2
+    assert "error: gunicorn has put a title over its command line" in done.stderr
+    assert f"  at /proc/{cat.pid}/cmdline" in done.stderr
 
 
 def test_a_process_that_is_no_program_is_said(tmp_path: Path) -> None:

@@ -5,14 +5,14 @@ Reads only: /proc, the kernel's list of sockets, the files that the processes na
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
 from holdfast.checks.mend import Mended
 from holdfast.cli.audit_files import Files
 from holdfast.cli.audit_input import Input, ways_of
-from holdfast.cli.live_programs import SLOT, SUPERVISOR, Machine, Running, read_running
+from holdfast.cli.live_programs import SLOT, SUPERVISOR, Machine, Running, placed, read_running
 from holdfast.cli.live_values import Sockets, effective, host_of, overlaid, pids_of
 from holdfast.model.errors import BadInput, HoldfastError
 from holdfast.model.path import Host
@@ -20,9 +20,12 @@ from holdfast.model.values import Value, observed
 from holdfast.observe.named import Named
 from holdfast.observe.processes import Process, Processes, read_apart
 from holdfast.observe.queues import read_queues
+from holdfast.observe.units import read_unit_files
+from holdfast.readers import systemd
 from holdfast.readers.address import Address
 from holdfast.readers.commands import EDGES, SERVERS
 from holdfast.readers.contract import Found, Read
+from holdfast.readers.text import Given, Text
 
 KNOWN = ", ".join((*EDGES, *SERVERS))
 STARTED_WITH = frozenset({"nofile", "pids_max"})
@@ -161,8 +164,8 @@ def read_live(
         msgspec.structs.replace(
             read,
             hops=tuple(
-                effective(_asked(hop, meant), running, walk.sockets, read.files, host.cores)
-                for hop in read.hops
+                effective(hop, running, walk.sockets, read.files, host.cores)
+                for hop in _asked(read.hops, meant, _units(running, walk.named))
             ),
         )
         for running, read in walk.reads
@@ -201,12 +204,28 @@ def without_proc(mended: Mended) -> Mended:
     )
 
 
-def _asked(hop: Found, meant: Sequence[Read]) -> Found:
-    """The hop with what units and others ask for its program, before what it says itself."""
-    around = [o.values for read in meant for o in read.around if o.program == hop.program]
-    around += [one.values for read in meant for one in read.hops if one.program == hop.program]
-    values = tuple(value for values in around for value in values if value.setting in STARTED_WITH)
-    return msgspec.structs.replace(hop, values=(*values, *hop.values))
+def _units(running: Running, named: Named) -> Iterator[Read]:
+    """What the unit asks for that has started a program, and each of its drop-ins."""
+    for path in read_unit_files(running.pid):
+        data = named.read(path.removeprefix("/"))
+        if data is not None:
+            read = systemd.READER.read(Text(path.removeprefix("/"), data), Given())
+            yield placed(read, named.real, "/")
+
+
+def _asked(hops: Sequence[Found], meant: Sequence[Read], unit: Iterable[Read]) -> Iterator[Found]:
+    """The hops with what their unit, and files for their programs, ask for before they do."""
+    own = [values for read in unit for _, values in _told(read)]
+    for hop in hops:
+        beside = [v for read in meant for program, v in _told(read) if program == hop.program]
+        values = [v for told in (*own, *beside) for v in told if v.setting in STARTED_WITH]
+        yield msgspec.structs.replace(hop, values=(*values, *hop.values))
+
+
+def _told(read: Read) -> Iterator[tuple[str, tuple[Value, ...]]]:
+    """What a text says of programs: of those that it starts, and of those around which it is."""
+    yield from ((around.program, around.values) for around in read.around)
+    yield from ((hop.program, hop.values) for hop in read.hops)
 
 
 def _dialled(read: Read) -> Iterator[Address]:
