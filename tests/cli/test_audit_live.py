@@ -129,6 +129,25 @@ def test_an_nginx_before_a_uvicorn_is_followed(tmp_path: Path) -> None:
             fill(run, crowd, best)
 
 
+@needs_nginx
+def test_an_edge_before_an_edge_has_a_name_of_its_own(tmp_path: Path) -> None:
+    """From the one behind, the one that dials it is found; each has its limits at its file."""
+    folders = [tmp_path / name for name in ("behind", "before")]
+    with ExitStack() as own:
+        run = own.enter_context(serving([*GEVENT, "held_app:wsgi"], 2, before=UNPRIVILEGED))
+        at, port = [], run.port
+        for folder, connections in zip(folders, (90, 40), strict=True):
+            folder.mkdir()
+            at.append(own.enter_context(nginx(folder, port, connections)))
+            port = at[-1][1]
+        answers = [audited(pid) for pid in (at[0][0], at[1][0], run.process.pid)]
+        assert [one["holds"] for one in answers] == [answers[0]["holds"]] * 3
+        walls = [w for w in answers[0]["walls"] if w["resource"] == "worker_connections"]
+        told = [(w["hop"], w["value"], w["file"]) for w in walls if w["program"] == "nginx"]
+        hops = [f"nginx of process {pid}" for pid, _, _ in at]
+        assert told == [(hops[1], 40, str(at[1][2])), (hops[0], 90, str(at[0][2]))]
+
+
 @pytest.mark.parametrize("edge", ["none", *PROGRAMS])
 def test_a_stack_of_ours_holds_what_was_asked_for(edge: str) -> None:
     """Of `holdfast up` the supervisor and each process lead to the whole, with no finding."""

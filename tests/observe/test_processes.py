@@ -34,7 +34,8 @@ def test_a_child_is_read_as_it_was_started(tmp_path: Path) -> None:
     argv = [sys.executable, "-c", "input()", "two words", ""]
     env = {"PATH": os.environ["PATH"], "SAID": "a=b"}
     with subprocess.Popen(argv, cwd=tmp_path, env=env, stdin=subprocess.PIPE) as child:
-        wait_until(lambda: read_program(child.pid) == os.path.realpath(sys.executable))
+        wait_until(lambda: read_variables(child.pid), what="its words and variables are there")
+        assert read_program(child.pid) == os.path.realpath(sys.executable)
         processes = Processes()
         seen = processes.ours(child.pid)
         assert seen.argv == tuple(argv[:-1])  # trailing ones are a title's padding
@@ -62,7 +63,7 @@ def test_a_process_of_another_network_would_be_told_wrong() -> None:
     if os.geteuid() != 0:
         pytest.skip("a network of its own needs root")
     with subprocess.Popen(["unshare", "-n", "cat"], stdin=subprocess.PIPE) as child:
-        wait_until(lambda: read_program(child.pid).endswith("/cat"))
+        wait_until(lambda: read_program(child.pid).endswith("/cat"), what="it is apart")
         with pytest.raises(BadInput, match="a container with a network of its own") as told:
             Processes().ours(child.pid)
         assert f"nsenter -t {child.pid}" in str(told.value.hint)
@@ -144,6 +145,7 @@ def test_a_relative_name_is_meant_from_the_process(tmp_path: Path) -> None:
     (tmp_path / "started/other.conf").write_text("there")
     env = {**os.environ, "PWD": str(tmp_path / "started")}
     with subprocess.Popen(["cat"], cwd=tmp_path, env=env, stdin=subprocess.PIPE) as child:
+        wait_until(lambda: read_variables(child.pid), what="its variables are there")
         named = Named()
         assert named.read(f"proc/{child.pid}/app.conf") == b"here"
         assert named.read(f"proc/{child.pid}/other.conf") == b"there"
@@ -168,7 +170,7 @@ def test_what_a_program_was_built_with_is_in_its_file(program: str, tmp_path: Pa
     (tmp_path / "conf").write_text(text)
     argv = [str(INSTALLED[program]), *options, "conf"]
     with subprocess.Popen(argv, cwd=tmp_path, stderr=subprocess.DEVNULL) as edge:
-        wait_until(lambda: read_program(edge.pid) == os.path.realpath(argv[0]))
+        wait_until(lambda: read_variables(edge.pid), what="its words are there")
         seen = Processes().ours(edge.pid)
         found, paths = read_version(seen, program), read_nginx_paths(seen)
         edge.terminate()
@@ -185,7 +187,7 @@ def test_a_package_has_its_version_beside_its_interpreter() -> None:
     """The version of a server is that of the installed package; of none it is nothing."""
     argv = [sys.executable, "-c", "input()"]
     with subprocess.Popen(argv, stdin=subprocess.PIPE) as child:
-        wait_until(lambda: Processes().get(child.pid))
+        wait_until(lambda: read_variables(child.pid), what="its words are there")
         seen = Processes().ours(child.pid)
     assert read_version(seen, "gunicorn") == version("gunicorn")
     assert read_version(seen, "no-such-server") == ""

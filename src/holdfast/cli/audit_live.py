@@ -5,6 +5,7 @@ Reads only: /proc, the kernel's list of sockets, the files that the processes na
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
@@ -101,22 +102,33 @@ class _Walk:
                 self.unknown.append(f"{address} is of a process that is not ours to look into")
 
     def fronts(self, pids: frozenset[int]) -> None:
-        """Read every edge of this machine that dials one of these processes."""
+        """Read every edge of this machine that dials one of these processes, or dials such one."""
+        dials = {running: self._reached(running) for running in self._other_edges()}
+        while new := [running for running, reached in dials.items() if reached & pids]:
+            for running in new:
+                del dials[running]
+                self.follow(running)
+                pids |= {running.pid, *(process.pid for process in running.serving)}
+
+    def _other_edges(self) -> Iterator[Running]:
+        """Those that were not read, but for other containers'."""
         for process in self.processes:
             running = self.machine.running(process) if self._is_edge(process) else None
             if running is None or running.first != process or self._is_known(running):
                 continue
-            if self.processes.held(process.pid) is not None and read_apart(process.pid):
-                continue  # another container's
-            try:
-                self.processes.ours(running.pid)
-                read = read_running(running, self.named)
-            except BadInput as wrong:
-                self.named.left[f"process {process.pid} ({process.name})"] = wrong.fault
-                continue
-            owners = {o.pid for address in _dialled(read) for o in self.sockets.owners(address)}
-            if owners & pids:
-                self.follow(running)
+            if self.processes.held(process.pid) is None or not read_apart(process.pid):
+                yield running
+
+    def _reached(self, edge: Running) -> frozenset[int]:
+        """The processes that listen where an edge dials; none where it cannot be read."""
+        try:
+            self.processes.ours(edge.pid)
+            read = read_running(edge, self.named)
+        except BadInput as wrong:
+            self.named.left[f"process {edge.pid} ({edge.first.name})"] = wrong.fault
+            return frozenset()
+        owners = (self.sockets.owners(address) for address in _dialled(read))
+        return frozenset(owner.pid for those in owners for owner in those)
 
     def _program(self, process: Process) -> Running | None:
         """The program that a process is of; a worker of `holdfast up` stands for all of them."""
@@ -160,11 +172,12 @@ def read_live(
     told = [value for read in meant for value in read.host]
     everybody = [running.pid for running, _ in walk.reads]
     host = host_of(host, everybody, {value.setting: value for value in told})
+    edges = Counter(hop.name for one, read in walk.reads for hop in read.hops if one.is_edge)
     reads = [
         msgspec.structs.replace(
             read,
             hops=tuple(
-                effective(hop, running, walk.sockets, read.files, host.cores)
+                effective(_named(hop, running, edges), running, walk.sockets, read.files, host)
                 for hop in _asked(read.hops, meant, _units(running, walk.named))
             ),
         )
@@ -189,6 +202,13 @@ def read_live(
         if hop.version
     }
     return Live(found, walk.named, {**versions, **seen})
+
+
+def _named(hop: Found, running: Running, edges: Counter[str]) -> Found:
+    """The hop by a name of its own, where one edge stands before another of its program."""
+    if edges[hop.name] < 2:
+        return hop
+    return msgspec.structs.replace(hop, name=f"{hop.name} of process {running.pid}")
 
 
 def without_proc(mended: Mended) -> Mended:

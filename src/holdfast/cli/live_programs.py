@@ -50,6 +50,11 @@ class Running(msgspec.Struct, frozen=True):
         """Of the process that was started."""
         return self.first.pid
 
+    @property
+    def is_edge(self) -> bool:
+        """Whether it passes requests on."""
+        return self.program in EDGES
+
 
 class Machine:
     """What runs here and what it listens on, looked at once."""
@@ -140,8 +145,7 @@ def read_running(running: Running, named: Named) -> Read:
     folder = read_folder(running.pid)
     if running.program == SLOT:
         return Read(hops=(_slot(),), files=(f"/proc/{running.pid}/cmdline",))
-    is_edge = running.program in EDGES
-    read = _edge(running, folder, named) if is_edge else _server(running, named)
+    read = _edge(running, folder, named) if running.is_edge else _server(running, named)
     return placed(read, named.real, folder)
 
 

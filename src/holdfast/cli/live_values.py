@@ -81,7 +81,7 @@ class Sockets:
 
 
 def effective(
-    found: Found, running: Running, sockets: Sockets, files: Sequence[str], cores: float
+    found: Found, running: Running, sockets: Sockets, files: Sequence[str], host: Host
 ) -> Found:
     """The hop with what is so of its processes: limits, how many there are, sockets, age."""
     nofile = _descriptors(running)
@@ -93,7 +93,7 @@ def effective(
     most = read_pids(Files(), str(running.pid))[0]
     if most.value is not None and math.isfinite(most.number):
         values.append(most)
-    count, more = _processes(found, running, cores)
+    count, more = _processes(found, running, host.cores)
     listens = _listens(found, running, sockets.held(running))
     moved = {old.address: new.address for old, new in zip(found.listens, listens, strict=False)}
     return msgspec.structs.replace(
