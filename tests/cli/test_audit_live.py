@@ -78,7 +78,9 @@ def fill(run: Serving, crowd: Crowd, best: int) -> None:
     """Ask one by one until `best` are in flight, then more: not one of them is let in."""
     for asked in range(1, best + 1):
         crowd.ask(1)
-        run.wait(lambda n=asked: crowd.step() or run.in_flight() == n, f"{asked} are in flight")  # type: ignore[misc]
+        run.wait(
+            lambda n=asked: crowd.step() or run.notes.in_flight() == n, f"{asked} are in flight"
+        )  # type: ignore[misc]
     crowd.ask(EXCESS)
 
     def settled() -> bool:
@@ -86,7 +88,7 @@ def fill(run: Serving, crowd: Crowd, best: int) -> None:
         return crowd.failed + run.in_queue() >= EXCESS
 
     run.wait(settled, "the others wait or have failed")
-    assert run.in_flight() == best
+    assert run.notes.in_flight() == best
 
 
 def test_descriptors_of_a_running_gunicorn_are_what_it_holds() -> None:
@@ -103,9 +105,9 @@ def test_descriptors_of_a_running_gunicorn_are_what_it_holds() -> None:
         assert "HF101" in codes(answer)
         assert audited(worker)["holds"] == answer["holds"]
         run.crowd.ask(best + EXCESS)
-        run.wait(lambda: run.in_flight() == best, f"{best} are in flight")
+        run.wait(lambda: run.notes.in_flight() == best, f"{best} are in flight")
         assert audited(worker)["holds"] == answer["holds"]  # clients are not its own
-        run.let_go()
+        run.notes.let_go()
         run.wait(lambda: run.crowd.waiting == 0, "all are answered")
         assert run.crowd.fates == {"200": best + EXCESS}
 
