@@ -63,7 +63,14 @@ def cable() -> Iterator[Cable]:
 @contextlib.contextmanager
 def inside(name: str) -> Iterator[None]:
     """This thread's new sockets and processes are of the namespace, and stay so."""
-    with open("/proc/thread-self/ns/net") as home, open(f"/run/netns/{name}") as there:
+    with entered(f"/run/netns/{name}"):
+        yield
+
+
+@contextlib.contextmanager
+def entered(path: str) -> Iterator[None]:
+    """The same of the namespace that a file stands for, such as /proc/PID/ns/net."""
+    with open("/proc/thread-self/ns/net") as home, open(path) as there:
         _enter(there.fileno())
         try:
             yield

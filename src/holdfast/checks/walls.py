@@ -41,7 +41,12 @@ def resource_of(limit: Limit) -> str:
 
 
 def binding(limit: Limit) -> Value | None:
-    """The input that makes the limit what it is: the one nearest to its capacity."""
+    """The input that makes the limit what it is: the one nearest to its capacity.
+
+    Of a range of ports, whose ends say nothing by themselves, the first.
+    """
+    if {value.setting for value in limit.inputs} >= set(PORTS):
+        return limit.inputs[0]
     sized = [v for v in limit.inputs if not isinstance(v.value, str | bool | None)]
     if not sized:
         return limit.inputs[0] if limit.inputs else None

@@ -102,11 +102,7 @@ def audit(**given: Any) -> int:
     asked = Asked(**given)
     gc.set_threshold(NEW_OBJECTS)
     _check(asked)
-    packages, versions = _packages(asked)
-    tree, found, versions = _read(asked, packages, versions)
-    audits = [_audited(asked, way.path, found.problems, versions) for way in found.ways]
-    first = min(audits, key=lambda each: each.holds)
-    whole = msgspec.structs.replace(first, findings=_all_findings(audits))
+    whole, found, tree = looked(asked)
     mended = changes_for(whole.path, whole.demand) if asked.diff or asked.fix else None
     if mended is not None and asked.live is not None:
         mended = without_proc(mended)
@@ -131,6 +127,15 @@ def _check(asked: Asked) -> None:
         if asked.live is not None:
             hint = "leave it out: it is read from the machine"
             raise BadInput("what runs has what it has", place=option, hint=hint)
+
+
+def looked(asked: Asked) -> tuple[Audit, Input, Tree]:
+    """The audit of the narrowest way with what is wrong on any; what was read, and where."""
+    packages, versions = _packages(asked)
+    tree, found, versions = _read(asked, packages, versions)
+    audits = [_audited(asked, way.path, found.problems, versions) for way in found.ways]
+    first = min(audits, key=lambda each: each.holds)
+    return msgspec.structs.replace(first, findings=_all_findings(audits)), found, tree
 
 
 def _read(asked: Asked, packages: Packages, versions: Versions) -> tuple[Tree, Input, Versions]:
