@@ -41,6 +41,9 @@ def remedy(path: Path, limit: Limit, demand: Demand) -> tuple[Change, ...]:
     if limit.bounds == "rate":
         return ()
     share = wanted_of(limit, demand) / limit.capacity if limit.capacity > 0 else math.inf
+    instead = _instead(path, limit, share)
+    if instead and _sure(applied(path, instead), limit, demand):
+        return instead
     inputs = [v for v in limit.inputs if _is_size(v)]
     if {v.setting for v in inputs} >= set(PORTS):
         return _ports(path, limit, demand, inputs)
@@ -55,6 +58,17 @@ def remedy(path: Path, limit: Limit, demand: Demand) -> tuple[Change, ...]:
             if _sure(applied(path, changes), limit, demand):
                 return changes
     return ()
+
+
+def _instead(path: Path, limit: Limit, share: float) -> tuple[Change, ...]:
+    """The change of another setting that does what more of this one would, and costs less."""
+    hop = path.hop(limit.hop)
+    value = hop.get(spelling.INSTEAD.get((hop.program, limit.resource), ""))
+    if value is None or value.value is None or math.isinf(share):
+        return ()
+    why = f"{limit.formula}; a thread costs less than a process"
+    more = derived(value.setting, math.ceil(value.number * share), why)
+    return (change_of(path, hop.name, more),)
 
 
 def applied(path: Path, changes: Iterable[Change]) -> Path:

@@ -77,12 +77,17 @@ ANCHORS: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
     ("nginx", "backlog"): (("port",), " {line}"),
     ("haproxy", "maxconn"): (("nbthread", "ulimit_n"), "\n    {line}"),
     ("gunicorn", "backlog"): (("workers", "threads", "worker_connections"), "\n{line}"),
+    ("gunicorn", "threads"): (("workers",), "\n{line}"),
     ("gunicorn", "worker_connections"): (("workers", "threads"), "\n{line}"),
     ("gunicorn", "timeout_s"): (("workers", "threads"), "\n{line}"),
     ("gunicorn", "grace_s"): (("timeout_s", "workers"), "\n{line}"),
     ("gunicorn", "keep_alive_s"): (("timeout_s", "workers"), "\n{line}"),
 }
 """Where a line that is not there yet goes: behind a value of the same block, and how."""
+WORDS = (".service", ".sh", "Procfile")
+"""How the names of files end in which a command is written as a shell reads it."""
+INSTEAD = {("gunicorn", "workers"): "threads"}
+"""What serves more requests at less cost than more of a resource: a thread is no process."""
 RAISES_OWN = {"nginx": "worker_rlimit_nofile"}
 """What a program that starts as root raises its own descriptors by."""
 
@@ -90,17 +95,34 @@ RAISES_OWN = {"nginx": "worker_rlimit_nofile"}
 def insertion(hop: Hop, setting: str, said: str) -> tuple[Place, str] | None:
     """The place behind which the line of `setting` may stand, and the text to put there.
 
-    None where no value is written that it could follow; a word of a command line is followed by
-    nothing but words.
+    None where no value is written that it could follow. Behind an option of gunicorn's command
+    stand words; behind what a variable or a list says stands nothing.
     """
     anchors, text = ANCHORS.get((hop.program, setting), ((), ""))
     for anchor in anchors:
         found = hop.get(anchor)
         if found is None or found.place is None:
             continue
-        is_python = found.place.file.endswith(".py")
-        if hop.program == "gunicorn" and (not is_python or isinstance(found.value, str)):
+        if hop.program == "gunicorn" and not _is_python(found):
+            if _is_option(found):
+                option, _, amount_said = said.partition(" = ")
+                return found.place, f" --{option.replace('_', '-')} {amount_said}"
             continue
         ended = said.removesuffix(";") if hop.program == "nginx" else said
         return found.place, text.format(line=ended)
     return None
+
+
+def _is_python(value: Value) -> bool:
+    """Whether the value is a line of gunicorn's file by itself."""
+    assert value.place is not None
+    return value.place.file.endswith(".py") and not isinstance(value.value, str)
+
+
+def _is_option(value: Value) -> bool:
+    """Whether the value is the word behind an option of a command that a shell would read."""
+    assert value.place is not None
+    option = f"--{value.setting.replace('_', '-')}"
+    names = (option, f"-{value.setting[0]} ")
+    said = value.why
+    return value.place.file.endswith(WORDS) and any(n in said for n in names) and '"' not in said
