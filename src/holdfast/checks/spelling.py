@@ -86,6 +86,8 @@ ANCHORS: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
 """Where a line that is not there yet goes: behind a value of the same block, and how."""
 WORDS = (".service", ".sh", "Procfile")
 """How the names of files end in which a command is written as a shell reads it."""
+OPTIONS = {"keepalive": "keep-alive"}
+"""Options of gunicorn's command that are not the setting's name."""
 INSTEAD = {("gunicorn", "workers"): "threads"}
 """What serves more requests at less cost than more of a resource: a thread is no process."""
 RAISES_OWN = {"nginx": "worker_rlimit_nofile"}
@@ -105,8 +107,9 @@ def insertion(hop: Hop, setting: str, said: str) -> tuple[Place, str] | None:
             continue
         if hop.program == "gunicorn" and not _is_python(found):
             if _is_option(found):
-                option, _, amount_said = said.partition(" = ")
-                return found.place, f" --{option.replace('_', '-')} {amount_said}"
+                called, _, amount_said = said.partition(" = ")
+                option = OPTIONS.get(called, called.replace("_", "-"))
+                return found.place, f" --{option} {amount_said}"
             continue
         ended = said.removesuffix(";") if hop.program == "nginx" else said
         return found.place, text.format(line=ended)
