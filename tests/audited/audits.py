@@ -15,17 +15,23 @@ from holdfast.checks.remedy import PORTS
 from holdfast.cli.audit import Asked, audit, looked
 from holdfast.model.holding import UNLIMITED
 from holdfast.model.values import Place, Value
+from tests.audited.commands import SOFT
 from tests.audited.files import Written
 from tests.audited.running import FilesRunning, running
 from tests.law3.predictions import Wall
 
 
 class Said(NamedTuple):
-    """An audit of files: they can be run and pushed as a stack of law 3."""
+    """An audit of files: they can be run and pushed as a stack of law 3.
+
+    `stopped` names who stands still meanwhile, `soft` is how many descriptors who is told nothing
+    has.
+    """
 
     files: Written
     audit: Audit
     stopped: str
+    soft: int
 
     @property
     def walls(self) -> tuple[Wall, ...]:
@@ -34,11 +40,10 @@ class Said(NamedTuple):
 
     @property
     def named(self) -> Value:
-        """The value that is said to stop it; it stands in a file."""
+        """The value that is said to stop it."""
         assert self.audit.narrowest is not None
         value = self.audit.narrowest[1]
         assert value is not None, self.audit.narrowest
-        assert value.place is not None, value
         return value
 
     @property
@@ -85,20 +90,26 @@ class Said(NamedTuple):
 
     def started(self) -> AbstractContextManager[FilesRunning]:
         """The stack as it runs."""
-        return running(self.files, self.audit.path)
+        return running(self.files, self.audit.path, self.soft)
 
 
 def said(files: Written, *options: str, stopped: str = "") -> Said:
     """What an audit with these options finds, as its command prints it."""
     context = audit.make_context("audit", words(files, *options))
-    found, _, _ = looked(Asked(**context.params))
+    wanted = Asked(**context.params)
+    found, _, _ = looked(wanted)
     told = printed(files, *options)[1]
     assert told["holds"] == {
         "sure": found.holds.sure,
         "onset": found.holds.onset,
         "best": found.holds.best,
     }
-    return Said(files, found, stopped)
+    narrowest = found.narrowest
+    if narrowest is not None and narrowest[1] is not None:
+        value, named = narrowest[1], told["narrowest"]
+        place = (value.place.file, value.place.line) if value.place is not None else (None, None)
+        assert (named["setting"], named["file"], named["line"]) == (value.setting, *place)
+    return Said(files, found, stopped, wanted.nofile or SOFT)
 
 
 def printed(files: Written, *options: str) -> tuple[int, dict[str, Any]]:

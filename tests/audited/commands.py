@@ -23,16 +23,17 @@ class Start(NamedTuple):
 
     program: str
     argv: list[str]
-    nofile: tuple[int, int] = (SOFT, HARD)
+    nofile: tuple[int, int] | None = None
     env: Mapping[str, str] = MappingProxyType({})
 
 
-def starts(folder: Path, run: Path) -> list[Start]:
-    """Every process that the files start, servers first."""
+def starts(folder: Path, run: Path, soft: int = SOFT) -> list[Start]:
+    """Every process that the files start, servers first; `soft` is what who is told nothing has."""
     found = [start for file in sorted(folder.iterdir()) for start in _starts(file, run)]
     if all(start.program != "app" for start in found):  # gunicorn's file names what it serves
         found.append(Start("app", ["gunicorn", "-c", str(folder / "gunicorn.conf.py")]))
-    return sorted(found, key=lambda start: start.program != "app")
+    told = [start._replace(nofile=start.nofile or (soft, HARD)) for start in found]
+    return sorted(told, key=lambda start: start.program != "app")
 
 
 def sysctls(folder: Path) -> dict[str, str]:
@@ -70,20 +71,22 @@ def _unit(file: Path) -> Start:
     unit.optionxform = str  # type: ignore[assignment, method-assign]
     unit.read_string(file.read_text().replace("\\\n", " "))
     service = unit["Service"]
-    soft, _, hard = service.get("LimitNOFILE", f"{SOFT}:{HARD}").partition(":")
+    soft, _, hard = service.get("LimitNOFILE", "").partition(":")
+    nofile = (int(soft), int(hard or soft)) if soft else None
     env = dict(word.split("=", 1) for word in shlex.split(service.get("Environment", "")))
     argv = shlex.split(service["ExecStart"])
-    return Start(_program(argv), argv, (int(soft), int(hard or soft)), env)
+    return Start(_program(argv), argv, nofile, env)
 
 
 def _service(service: dict) -> Start:  # type: ignore[type-arg]
     command = service["command"]
-    nofile = service.get("ulimits", {}).get("nofile", {"soft": SOFT, "hard": HARD})
-    if isinstance(nofile, int):
-        nofile = {"soft": nofile, "hard": nofile}
+    said = service.get("ulimits", {}).get("nofile")
+    if isinstance(said, int):
+        said = {"soft": said, "hard": said}
+    nofile = (said["soft"], said["hard"]) if said else None
     argv = shlex.split(command) if isinstance(command, str) else [str(word) for word in command]
     env = {name: str(value) for name, value in service.get("environment", {}).items()}
-    return Start(_program(argv), argv, (nofile["soft"], nofile["hard"]), env)
+    return Start(_program(argv), argv, nofile, env)
 
 
 def _program(argv: list[str]) -> str:

@@ -21,7 +21,7 @@ from typing import NamedTuple
 from holdfast.model.values import Place
 from tests.helpers import free_port
 
-STACKS = Path(__file__).with_name("stacks")
+FOLDER = Path(__file__).with_name("stacks")
 PLACEHOLDER = re.compile(r"@([a-z_0-9]+)(?::(\d+)-(\d+))?@")
 FRONT = "front"
 """The name of the port, or of the unix socket, that clients dial."""
@@ -50,7 +50,7 @@ class Written(NamedTuple):
 
 
 @contextmanager
-def written(name: str, seed: int, source: Path = STACKS) -> Iterator[Written]:
+def written(name: str, seed: int, source: Path = FOLDER) -> Iterator[Written]:
     """A stack's files with every placeholder filled, gone afterwards."""
     home = Path(tempfile.mkdtemp(prefix="audited-"))
     try:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from click.testing import CliRunner
-
-from holdfast.cli.audit import MEAN_TIME_S, audit
-from tests.audited.audits import printed, said, words
+from holdfast.cli.audit import MEAN_TIME_S
+from tests.audited.audits import printed, said
 from tests.audited.files import Written
 from tests.audited.stacks import Stack
 from tests.law3.pushed import pushed
@@ -16,16 +14,9 @@ from tests.law3.pushed import pushed
 
 def fixed(files: Written, stack: Stack) -> tuple[int, list[str]]:
     """Let `--fix` change the files; its exit code, and the lines that it left to a person."""
-    options = _options(stack)
-    left = [
-        change["line"]
-        for change in printed(files, *options, "--diff")[1]["changes"]
-        if not change["edits"]
-    ]
-    done = CliRunner().invoke(
-        audit, words(files, *options, "--fix"), standalone_mode=False, catch_exceptions=False
-    )
-    return int(done.return_value), left
+    code, answer = printed(files, *_options(stack), "--fix")
+    left = [change["line"] for change in answer["changes"] if not change["edits"]]
+    return code, left
 
 
 def left_wrong(files: Written, stack: Stack) -> list[str]:

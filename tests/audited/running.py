@@ -8,11 +8,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path as File
 
 from holdfast.model.path import Path
-from tests.audited.commands import Start, starts, sysctls
+from holdfast.proof.kernel import PortWitness, Queue
+from tests.audited.commands import SOFT, Start, starts, sysctls
 from tests.audited.files import Written
 from tests.helpers import wait_until
 from tests.law3.running import NOBODY, Counts
@@ -21,8 +22,8 @@ from tests.stack.namespaces import entered
 
 APPS = File(__file__).parents[1] / "programs"
 EDGES = frozenset({"nginx", "haproxy"})
-LISTENS = "0A"
-"""The state of a listening socket in /proc/net/tcp (tcp_states.h)."""
+SLEEPS = "STtZ"
+"""The states of a thread that does nothing: it sleeps, is stopped, or has ended (proc(5))."""
 NAMESPACE = """ip link set lo up && cd /proc/sys &&
 while [ "$1" != . ]; do echo "$2" > "$1" || exit 1; shift 2; done && exec cat"""
 """A shell that sets sysctls of its own network, and keeps it while its input is open."""
@@ -31,7 +32,7 @@ while [ "$1" != . ]; do echo "$2" > "$1" || exit 1; shift 2; done && exec cat"""
 class FilesRunning:
     """The processes that files start; `path` is the one that was audited, to know who is who."""
 
-    def __init__(self, files: Written, path: Path, own: ExitStack) -> None:
+    def __init__(self, files: Written, path: Path, own: ExitStack, soft: int = SOFT) -> None:
         self.files, self.path, self._own = files, path, own
         self.listens, self.servers = [files.front], list(files.servers or (files.front,))
         shutil.rmtree(files.run, ignore_errors=True)
@@ -44,7 +45,8 @@ class FilesRunning:
         self._network()
         self._pids: dict[int, Start] = {}
         before = os.umask(0)  # so that an edge of another user may dial
-        for start in starts(files.folder, files.run):
+        self._wanted = starts(files.folder, files.run, soft)
+        for start in self._wanted:
             if start.program in EDGES:
                 self._wait(self._apps_serve, "the app serves")
             self._pids[self._start(start)] = start
@@ -68,6 +70,7 @@ class FilesRunning:
         self._own.enter_context(entered(f"/proc/{process.pid}/ns/net"))
 
     def _start(self, start: Start) -> int:
+        assert start.nofile is not None
         soft, hard = start.nofile
         argv = ["prlimit", f"--nofile={soft}:{hard}", *start.argv]
         if os.geteuid() == 0 and start.program in EDGES:
@@ -105,7 +108,7 @@ class FilesRunning:
         return len(self._loaded()) >= wanted and all(map(self._listens, self._behind()))
 
     def _behind(self) -> list[str]:
-        edged = any(start.program in EDGES for start in starts(self.files.folder, self.files.run))
+        edged = any(start.program in EDGES for start in self._wanted)
         return self.servers if edged else self.listens
 
     def _is_ready(self) -> bool:
@@ -116,19 +119,17 @@ class FilesRunning:
 
     def _listens(self, place: str) -> bool:
         if place.startswith("/"):
-            return f" {place}\n" in self._proc_net("unix") and File(place).exists()
-        return bool(self._listening(place))
+            return f" {place}\n" in self._unix() and File(place).exists()
+        return self._queue(place).sockets > 0
 
-    def _listening(self, place: str) -> list[list[str]]:
-        """The listening TCP sockets of a port, as the kernel shows them (proc_net_tcp.txt)."""
-        port = f":{int(place.rsplit(':', 1)[1]):04X}"
-        rows = [line.split() for line in self._proc_net("tcp").splitlines()]
-        return [row for row in rows if row[1].endswith(port) and row[3] == LISTENS]
+    def _queue(self, place: str) -> Queue:
+        """The accept queue of a TCP port, asked in the network that the stack is in."""
+        with closing(PortWitness(int(place.rsplit(":", 1)[1]))) as witness:
+            return witness.queue()
 
-    def _proc_net(self, name: str) -> str:
-        """The sockets of the network that the stack is in."""
-        pid = next(iter(self._pids), "self")
-        return File(f"/proc/{pid}/net/{name}").read_text()
+    def _unix(self) -> str:
+        """The unix sockets of the network that the stack, and this thread, is in."""
+        return File("/proc/thread-self/net/unix").read_text()
 
     def _loaded(self) -> list[int]:
         """The processes that have loaded the app, but for those that started such a one."""
@@ -152,19 +153,18 @@ class FilesRunning:
 
     def rests(self) -> bool:
         """Whether every thread slept at one time: each sleeps, twice, and has not run between."""
-        first = self._threads()
-        sleeps = all(state in "STZt" for state, _ in first.values())
-        return sleeps and first == self._threads()
+        first = dict(self._threads())
+        if not all(state in SLEEPS for state, _ in first.values()):
+            return False
+        return first == dict(self._threads())
 
-    def _threads(self) -> dict[str, tuple[str, str]]:
-        found = {}
+    def _threads(self) -> Iterator[tuple[str, tuple[str, str]]]:
         for pid in [each for root in self._pids for each in (root, *_below(root))]:
             with suppress(OSError):
                 for task in os.listdir(f"/proc/{pid}/task"):
                     folder = f"/proc/{pid}/task/{task}"
-                    state = File(f"{folder}/stat").read_text().rsplit(") ", 1)[1][0]
-                    found[task] = (state, File(f"{folder}/schedstat").read_text())
-        return found
+                    state = _read(f"{folder}/stat").rpartition(b") ")[2][:1].decode()
+                    yield task, (state, _read(f"{folder}/schedstat").decode())
 
     @property
     def address(self) -> tuple[str, int] | str:
@@ -190,8 +190,8 @@ class FilesRunning:
     def in_queue(self, place: str) -> int:
         """Connections in a listening socket's accept queue; a unix one's with those accepted."""
         if place.startswith("/"):
-            return self._proc_net("unix").count(f" {place}\n") - 1
-        return sum(int(row[4].rsplit(":", 1)[1], 16) for row in self._listening(place))
+            return self._unix().count(f" {place}\n") - 1
+        return self._queue(place).queued
 
     def waiting_at_edge(self) -> int | None:
         """Not seen: a request that is nowhere while all sleep is one that waits."""
@@ -208,6 +208,14 @@ class FilesRunning:
         return "".join(file.read_text()[-2_000:] for file in files if file.exists())
 
 
+def _read(path: str) -> bytes:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(fd, 4_096)
+    finally:
+        os.close(fd)
+
+
 def _children(pid: int) -> list[int]:
     with suppress(OSError):
         return [int(n) for n in File(f"/proc/{pid}/task/{pid}/children").read_text().split()]
@@ -221,7 +229,7 @@ def _below(pid: int) -> Iterator[int]:
 
 
 @contextmanager
-def running(files: Written, path: Path) -> Iterator[FilesRunning]:
+def running(files: Written, path: Path, soft: int = SOFT) -> Iterator[FilesRunning]:
     """Start what the files start, and stop it afterwards."""
     with ExitStack() as own:
-        yield FilesRunning(files, path, own)
+        yield FilesRunning(files, path, own, soft)

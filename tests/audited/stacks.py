@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from tests.audited.audits import Said, said
-from tests.audited.files import Written, written
+from tests.audited.files import FOLDER, Written, written
 
 MANY = 300
 BURST = ("--target", "100", "--mean-time", "1")
@@ -64,11 +64,17 @@ STACKS = {
 }
 
 
+def files(name: str) -> list[str]:
+    """The names of a stack's files."""
+    found = (FOLDER / name).rglob("*")
+    return sorted(file.name.removesuffix(".txt") for file in found if file.is_file())
+
+
 @contextmanager
 def audited(name: str, seed: int) -> Iterator[Said]:
     """A stack's files on the disk, and what the audit says of them."""
-    with written(name, seed) as files:
-        yield asked(name, files)
+    with written(name, seed) as filled:
+        yield asked(name, filled)
 
 
 def asked(name: str, files: Written) -> Said:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,8 @@ from typing import Any
 
 FOLDER = Path(os.environ["HELD"])
 PAUSE_S = 0.02
+AT_ONCE = frozenset({"/now", "/alive"})
+"""What is answered without waiting, and is not noted: an edge asks it whether a server is up."""
 HEADERS = [("Content-Length", "2")]
 
 
@@ -53,9 +54,10 @@ GATE = Gate()
 
 
 def _watch() -> None:
+    pause = threading.Event()
     while True:
         GATE.look()
-        time.sleep(PAUSE_S)
+        pause.wait(PAUSE_S)
 
 
 async def _watch_async() -> None:
@@ -65,6 +67,13 @@ async def _watch_async() -> None:
 
 
 def wsgi(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
+    if environ["PATH_INFO"] not in AT_ONCE:
+        _wait()
+    start("200 OK", HEADERS)
+    return [b"ok"]
+
+
+def _wait() -> None:
     note("+")
     if not GATE.is_watched:
         GATE.is_watched = True
@@ -73,8 +82,16 @@ def wsgi(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
     GATE.wait(opened.set)
     opened.wait()
     note("-")
-    start("200 OK", HEADERS)
-    return [b"ok"]
+
+
+async def _wait_async() -> None:
+    note("+")
+    if not GATE.is_watched:
+        GATE.is_watched = asyncio.create_task(_watch_async()) is not None
+    opened = asyncio.Event()
+    GATE.wait(opened.set)
+    await opened.wait()
+    note("-")
 
 
 async def asgi(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -83,13 +100,8 @@ async def asgi(scope: dict[str, Any], receive: Any, send: Any) -> None:
             await send({"type": message["type"] + ".complete"})
         await send({"type": "lifespan.shutdown.complete"})
         return
-    note("+")
-    if not GATE.is_watched:
-        GATE.is_watched = asyncio.create_task(_watch_async()) is not None
-    opened = asyncio.Event()
-    GATE.wait(opened.set)
-    await opened.wait()
-    note("-")
+    if scope["path"] not in AT_ONCE:
+        await _wait_async()
     headers = [(name.lower().encode(), value.encode()) for name, value in HEADERS]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"ok"})
