@@ -42,7 +42,8 @@ def read_all(tree: Tree, packages: Packages) -> Files:
 
     A site that nobody includes is taken to be included by the main file beside it that names files
     which were not given; where there is no main file at all, by the distribution's. A file that is
-    linked to, as sites-enabled links to sites-available, is one file.
+    linked to, as sites-enabled links to sites-available, is one file. What a command names for its
+    configuration is read with the command, and not for itself.
     """
     found = Files()
     taken: set[str] = set()
@@ -71,6 +72,8 @@ def read_all(tree: Tree, packages: Packages) -> Files:
         found.reads.append(read)
     left = {tree.real(name): name for name in parts}
     _include(tree, packages, found, mains, [left[real] for real in left if real not in taken])
+    named = {tree.real(name) for read in found.reads for name in read.files[1:]}
+    found.reads = [r for r in found.reads if not r.files or tree.real(r.files[0]) not in named]
     return found
 
 

@@ -128,7 +128,7 @@ class _Join:
         unjoined: list[str] = []
         hosts = 0
         for server in servers:
-            who = next(iter(self._who(server)), None)
+            who = next((w for w in self._who(server) if not w[2] or id(w[0]) not in seen), None)
             if who is None or id(who[0]) in seen or len(seen) > MOST_DEPTH:
                 lost.append(server)
                 unjoined.append(_lost(found, server, who[0] if who else None))

@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from holdfast.model.path import Protocol
 from holdfast.model.values import Place, Scalar, Source, Value
+from holdfast.readers.address import address
 from holdfast.readers.argv import same
 from holdfast.readers.commands import EDGES, SERVERS, Server, gathered, in_words, under
-from holdfast.readers.contract import Around, Fault, Problems, Read, Reader
+from holdfast.readers.contract import Around, Fault, Listen, Problems, Read, Reader
 from holdfast.readers.said import Said, looked_for
 from holdfast.readers.shell import pairs, words
 from holdfast.readers.text import Files, Text, Word, written
@@ -264,6 +266,8 @@ def read(text: Text, files: Files) -> Read:
         if data is not None:
             unit.take(Text(drop_in, data))
     servers = unit.servers()
+    if (listens := _socket(text, files, unit.read)) and name.endswith(".service"):
+        servers = [_listening(server, listens) for server in servers]
     values = tuple(unit.values.values())
     hops = [under(name, server, (*values, _started(name, server.place))) for server in servers]
     around = tuple(
@@ -275,6 +279,37 @@ def read(text: Text, files: Files) -> Read:
         first = min((v.place for v in values if v.place), key=lambda place: place.start)
         around = (Around(name, _program(name), (*values, _started(name, first))),)
     return gathered(hops, problems, unit.read, around=around)
+
+
+def _socket(text: Text, files: Files, names: list[str]) -> tuple[Listen, ...]:
+    """Where systemd listens for a service: what its socket unit, of the same name, says.
+
+    An instance's name (`%i`) in an address stands for what only systemd knows.
+    """
+    name = re.sub(r"\.service$", ".socket", text.name)
+    data = files.read(name) if name != text.name else None
+    if data is None:
+        return ()
+    names.append(name)
+    found: list[Listen] = []
+    for line in lines(Text(name, data), Problems()):
+        if line.section == "Socket" and line.key.text == "ListenStream":
+            if not line.value.chars:
+                found.clear()
+            elif "%" not in line.value.chars:
+                at = address(line.value.chars)
+                kind = Protocol.UNIX if at.path else Protocol.HTTP_1
+                found.append(Listen(at, kind, line.value.place))
+    return tuple(found)
+
+
+def _listening(server: Server, listens: tuple[Listen, ...]) -> Server:
+    """The server with the sockets that systemd hands to it: gunicorn takes those, and no others."""
+    if server.program != "gunicorn" or server.found is None:
+        return server
+    return msgspec.structs.replace(
+        server, found=msgspec.structs.replace(server.found, listens=listens)
+    )
 
 
 def _started(name: str, place: Place) -> Value:
