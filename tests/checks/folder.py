@@ -39,13 +39,17 @@ def machine(cores: float = 2, **values: Any) -> Host:
     return Host("host", Count(), cores, 24 * GIB, told)
 
 
-def whole(files: Mapping[str, str | bytes], here: Host | None = None, nofile: int = 1_024) -> Input:
-    """Every way through the files."""
+def whole(
+    files: Mapping[str, str | bytes],
+    here: Host | None = None,
+    nofile: int = 1_024,
+    versions: Mapping[str, str] | None = None,
+) -> Input:
+    """Every way through the files; Debian's `versions`, but for those that are told."""
     tree, packages = cast("Tree", Folder(files)), read_packages()
-    versions = {name: assumed(name, told, "told") for name, told in packages.programs.items()}
-    return read_input(
-        tree, here or machine(), packages, versions, assumed("nofile", nofile, "told")
-    )
+    told = {**packages.programs, **(versions or {})}
+    known = {name: assumed(name, version, "told") for name, version in told.items()}
+    return read_input(tree, here or machine(), packages, known, assumed("nofile", nofile, "told"))
 
 
 def audited(
@@ -53,9 +57,10 @@ def audited(
     target: int | None = None,
     here: Host | None = None,
     nofile: int = 1_024,
+    versions: Mapping[str, str] | None = None,
     **fields: Any,
 ) -> list[Audit]:
     """The audit of every way through the files."""
-    found = whole(files, here, nofile)
+    found = whole(files, here, nofile, versions)
     demand = Demand(target or 1, (Kind("any", 1.0, MEAN_TIME_S),), **fields)
     return [audit(way.path, demand, target, found.problems) for way in found.ways]

@@ -44,6 +44,8 @@ def nginx(processes: int = 2, to: str | None = "app", version: str = "1.22.1", *
         "worker_connections": 768,
         "keepalive": 32,
         "proxy_http_version": "1.1",
+        "proxy_header_connection": "",
+        "proxy_pass": "http://app",
     }
     said = values("nginx.conf", {**common, **told})
     links = () if to is None else (link(to),)

@@ -62,6 +62,13 @@ def on(host_values: dict[str, object], *hops: Hop) -> Path:
     return path(*hops, on=host(**host_values))  # type: ignore[arg-type]
 
 
+def bare_header(version: str) -> Hop:
+    """An nginx that keeps connections, and of whose header `Connection` nobody said anything."""
+    hop = nginx(version=version)
+    values = (value for value in hop.values if value.setting != "proxy_header_connection")
+    return msgspec.structs.replace(hop, values=tuple(values))
+
+
 def login(hop: Hop) -> Path:
     """A hop on a host whose limits.conf gives descriptors to who logs in."""
     return on({"login_nofile": 65_536}, hop)
@@ -139,6 +146,7 @@ PAIRS = (
     ),
     Pair("HF204", path(nginx(keepalive=0), gunicorn()), path(nginx(), gunicorn())),
     Pair("HF205", path(nginx(proxy_http_version="1.0"), gunicorn()), path(nginx(), gunicorn())),
+    Pair("HF205", path(bare_header("1.29.6"), gunicorn()), path(bare_header("1.29.7"), gunicorn())),
     Pair(
         "HF205",
         path(nginx(proxy_header_connection="close"), gunicorn()),

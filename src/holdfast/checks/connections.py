@@ -11,7 +11,7 @@ from holdfast.checks.walls import below, resource_of
 from holdfast.model.finding import Finding, Severity
 
 CODE = "HF104"
-OTHERWISE = "add processes or hosts, or another kind of worker: each of these holds one at a time"
+OTHERWISE = "add processes or hosts, or choose workers that hold many requests at once"
 OTHERS = frozenset().union(
     *(law.RESOURCES for law in (descriptors, backlog, ports, memory, processor, tables))
 )

@@ -25,7 +25,7 @@ def check(subject: Subject) -> Iterator[Finding]:
         if found is None or files is None or allowed is None:
             continue
         value, needed, formula = found
-        if needed <= allowed:
+        if (value.number if hop.program == "nginx" else needed) <= allowed:
             continue
         raised = own_files(hop, derived(files.setting, int(needed), formula))
         change = change_of(subject.path, hop.name, raised)
@@ -63,9 +63,10 @@ LAW = Law(
     "fewer descriptors than the connections that are allowed",
     Severity.WARNING,
     "Every connection is a descriptor. nginx warns of it where nobody looks and pauses accepting; "
-    "HAProxy does not start, which `haproxy -c` does not say.",
-    "nginx: worker_rlimit_nofile >= worker_connections + its own; HAProxy: nofile >= 2 x maxconn "
-    "+ its own",
+    "HAProxy does not start, which `haproxy -c` does not say. The few that nginx needs for itself "
+    "beside are no reason to warn, as its packages ask for exactly as many as they have.",
+    "nginx: worker_rlimit_nofile >= worker_connections, better with its own; HAProxy: nofile >= 2 "
+    "x maxconn + its own",
     "nginx src/event/ngx_event.c; HAProxy src/haproxy.c, compute_ideal_maxsock",
     "Raise the descriptors, or ask for fewer connections.",
     check,

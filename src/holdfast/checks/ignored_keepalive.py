@@ -6,52 +6,56 @@ from collections.abc import Iterator
 
 from holdfast.checks.law import Law, Subject, finding
 from holdfast.checks.remedy import change_of
-from holdfast.checks.upstream_keepalive import keeps
+from holdfast.checks.upstream_keepalive import keeps, proxies
 from holdfast.model.finding import Finding, Severity
-from holdfast.model.values import derived
+from holdfast.model.path import Hop
+from holdfast.model.values import Value, derived
 from holdfast.programs import nginx_rows
+from holdfast.programs.rows import effective, parts
 
 CODE = "HF205"
 CONNECTION = "proxy_header_connection"
 """What nginx tells its upstream in the header `Connection`; unset, "close" before 1.29.7."""
 CLOSES = "close"
+KEPT_SINCE = "1.29.7"
+"""nginx before it says `Connection: close` where no proxy_set_header says anything else."""
 
 
 def check(subject: Subject) -> Iterator[Finding]:
     """One for each nginx whose upstream connections end after an answer all the same."""
     for hop in subject.path.hops:
-        if hop.program != "nginx" or not hop.links or not keeps(hop):
+        if not proxies(hop) or not keeps(hop):
             continue
-        version, header = hop.get(nginx_rows.PROXY_HTTP_VERSION.name), hop.get(CONNECTION)
-        keepalive = hop.get(nginx_rows.KEEPALIVE.name)
-        if version is not None and str(version.value) == "1.0":
-            change = change_of(
-                subject.path, hop.name, derived(version.setting, "1.1", "1.0 keeps none")
-            )
-            yield finding(
-                CODE,
-                Severity.WARNING,
-                "`keepalive` is ignored: `proxy_http_version` is 1.0, which closes after an answer",
-                f'set `{change.line}`, and `proxy_set_header Connection "";`',
-                keepalive,
-                version,
-                formula="HTTP/1.1 and no `Connection: close` keep a connection",
-                changes=(change,),
-            )
-        elif header is not None and str(header.value).lower() == CLOSES:
-            change = change_of(
-                subject.path, hop.name, derived(CONNECTION, '""', "close keeps none")
-            )
-            yield finding(
-                CODE,
-                Severity.WARNING,
-                "`keepalive` is ignored: the upstream is told `Connection: close`",
-                'set `proxy_set_header Connection "";`',
-                keepalive,
-                header,
-                formula="HTTP/1.1 and no `Connection: close` keep a connection",
-                changes=(change,),
-            )
+        version, header = effective(hop, nginx_rows.PROXY_HTTP_VERSION), hop.get(CONNECTION)
+        told = "close" if header is None and not _is_kept(hop) else header and header.value
+        if str(version.value) == "1.0":
+            why = "`proxy_http_version` is 1.0, which closes after an answer"
+            made = derived(version.setting, "1.1", "1.0 keeps none")
+            yield _ignored(subject, hop, why, made, version)
+        if str(told).lower() == CLOSES:
+            why = "the upstream is told `Connection: close`"
+            made = derived(CONNECTION, '""', "close keeps none")
+            yield _ignored(subject, hop, why, made, header)
+
+
+def _is_kept(hop: Hop) -> bool:
+    """Whether the version leaves the header out where nobody asked for it."""
+    return bool(hop.version) and parts(hop.version) >= parts(KEPT_SINCE)
+
+
+def _ignored(subject: Subject, hop: Hop, why: str, made: Value, value: Value | None) -> Finding:
+    change = change_of(subject.path, hop.name, made)
+    return finding(
+        CODE,
+        Severity.WARNING,
+        f"`keepalive` is ignored: {why}",
+        f"set `{change.line}` where proxy_pass stands",
+        hop.get(nginx_rows.KEEPALIVE.name),
+        value,
+        hop.get("proxy_pass"),
+        formula="HTTP/1.1 and no `Connection: close` keep a connection",
+        changes=(change,),
+    )
 
 
 LAW = Law(

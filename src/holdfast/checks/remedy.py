@@ -26,6 +26,9 @@ from holdfast.sizing.path import needed
 Owner = TypeVar("Owner", Hop, Host)
 PROCESSES = frozenset({"workers", "worker_processes"})
 """Values that are how many processes a hop has."""
+THREADS = frozenset({"threads", "blocking_threads"})
+MOST_THREADS = 1_000
+"""Threads of one process that are still a hint: past them another kind of worker is."""
 PORTS = ("port_low", "port_high")
 
 
@@ -52,7 +55,7 @@ def remedy(path: Path, limit: Limit, demand: Demand) -> tuple[Change, ...]:
             if not group or math.isinf(factor):
                 continue
             values = [_raised(value, factor, limit, demand) for value in group]
-            if any(v.setting in PROCESSES and v.number > MOST_PROCESSES for v in values):
+            if any(v.number > _most(v.setting) for v in values):
                 continue
             changes = tuple(_change(path, limit, value) for value in values)
             if _sure(applied(path, changes), limit, demand):
@@ -105,6 +108,13 @@ def change_of(path: Path, of: str, value: Value) -> Change:
             where, text = found
             edits = (Edit(Place(where.file, where.line, where.end, where.end), text),)
     return Change(of, value, line, edits)
+
+
+def _most(setting: str) -> float:
+    """The largest number of a setting that anybody should be told to write."""
+    if setting in PROCESSES:
+        return MOST_PROCESSES
+    return MOST_THREADS if setting in THREADS else math.inf
 
 
 def _is_size(value: Value) -> bool:

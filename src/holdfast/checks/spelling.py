@@ -27,8 +27,11 @@ NAMES = {
     "tune_h2_max_concurrent_streams": "tune.h2.max-concurrent-streams",
     "tune_bufsize": "tune.bufsize",
     "nofile_hard": "nofile",
+    "proxy_header_connection": "proxy_set_header Connection",
 }
 """Names that are not the setting's own, less its unit."""
+UNIT = {"nofile": "LimitNOFILE", "stop_s": "TimeoutStopSec", "pids_max": "TasksMax"}
+"""What a systemd unit calls what it gives to the program that it starts."""
 FLAGS = frozenset({"uvicorn", "hypercorn", "granian"})
 """Programs that are told by words of a command line."""
 
@@ -42,7 +45,7 @@ def amount(program: str, setting: str, value: Scalar) -> str:
     text = f"{math.ceil(value)}" if value >= 1 else f"{value:g}"
     if setting.endswith("buffer_size") and value % 1024 == 0:
         return f"{value // 1024:.0f}k"
-    timed = setting.endswith("_s") and program in {"nginx", "haproxy"}
+    timed = setting == "stop_s" or (setting.endswith("_s") and program in {"nginx", "haproxy"})
     return f"{text}s" if timed else text
 
 
@@ -61,8 +64,8 @@ def line(program: str, value: Value) -> str:
     """The whole line, or words of a command line, that give the setting this value."""
     assert value.value is not None
     said, text = name(program, value.setting), amount(program, value.setting, value.value)
-    if said == "nofile":
-        return f"LimitNOFILE={text}"
+    if said == "nofile" or value.setting in UNIT:
+        return f"{UNIT.get(value.setting, UNIT['nofile'])}={text}"
     if program in {"", "kernel"}:
         return f"{said} = {text}"
     if program == "nginx":

@@ -16,6 +16,8 @@ from holdfast.model.values import Value, derived
 CODE = "HF203"
 GRACES = ("grace_s",)
 """What servers call the time that requests in flight are given once a stop was asked for."""
+LATER_S = 5
+"""Who kills waits so much longer than who was asked to stop."""
 STOPS = ("stop_s",)
 """What those who start them wait before they kill (systemd, Compose)."""
 
@@ -28,11 +30,11 @@ def check(subject: Subject) -> Iterator[Finding]:
         if hop.program != "gunicorn":
             needed = None  # an edge's own timeouts say nothing of the app's requests
         if grace is not None and given is not None and needed is not None and given < needed:
-            yield _short(subject, hop, grace, works, needed)
+            yield _short(subject, hop, grace, works, needed, needed)
             given = needed
         stop = _first(hop, STOPS)
         if stop is not None and given is not None and (number_of(stop) or 0) <= given:
-            yield _short(subject, hop, stop, grace, given + 5)
+            yield _short(subject, hop, stop, grace, given, given + LATER_S)
 
 
 def _first(hop: Hop, names: tuple[str, ...]) -> Value | None:
@@ -40,9 +42,11 @@ def _first(hop: Hop, names: tuple[str, ...]) -> Value | None:
     return next((value for value in found if number_of(value) is not None), None)
 
 
-def _short(subject: Subject, hop: Hop, grace: Value, works: Value | None, needed: float) -> Finding:
+def _short(
+    subject: Subject, hop: Hop, grace: Value, works: Value | None, needed: float, instead: float
+) -> Finding:
     why = f"a request may go on for {needed:g} s"
-    changes = (change_of(subject.path, hop.name, derived(grace.setting, needed, why)),)
+    changes = (change_of(subject.path, hop.name, derived(grace.setting, instead, why)),)
     longer = works.setting if works is not None else "the longest request"
     return finding(
         CODE,
@@ -52,7 +56,7 @@ def _short(subject: Subject, hop: Hop, grace: Value, works: Value | None, needed
         f"set {said(changes)}",
         grace,
         works,
-        formula=f"{grace.setting} {grace.number:g} s >= {longer} {needed:g} s is not so",
+        formula=f"{grace.setting} {grace.number:g} s >= {longer} {instead:g} s is not so",
         changes=changes,
     )
 

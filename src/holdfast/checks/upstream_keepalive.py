@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from holdfast.checks.law import Law, Subject, finding, number_of
 from holdfast.model.finding import Finding, Severity
 from holdfast.model.path import Hop
-from holdfast.model.values import Value
 from holdfast.programs import nginx_rows
 from holdfast.programs.rows import effective
 
@@ -17,7 +16,7 @@ CODE = "HF204"
 def check(subject: Subject) -> Iterator[Finding]:
     """One for each nginx that dials anew for every request."""
     for hop in subject.path.hops:
-        if hop.program != "nginx" or not hop.links or keeps(hop):
+        if not proxies(hop) or keeps(hop):
             continue
         to = ", ".join(f"`{link.to}`" for link in hop.links)
         rate = subject.demand.rate
@@ -28,7 +27,7 @@ def check(subject: Subject) -> Iterator[Finding]:
             "name the server in an `upstream` block with `keepalive 32;` or more, and set "
             '`proxy_http_version 1.1;` and `proxy_set_header Connection "";`',
             hop.get(nginx_rows.KEEPALIVE.name),
-            *_dials(hop),
+            hop.get("proxy_pass"),
             formula=f"keepalive 0: {rate:,.0f} connections a second for {rate:,.0f} requests"
             if subject.target is not None
             else "keepalive 0: one connection a request",
@@ -40,8 +39,9 @@ def keeps(hop: Hop) -> bool:
     return bool(number_of(effective(hop, nginx_rows.KEEPALIVE)))
 
 
-def _dials(hop: Hop) -> list[Value]:
-    return [link.dialler_idle_s for link in hop.links if link.dialler_idle_s.place is not None]
+def proxies(hop: Hop) -> bool:
+    """Whether the hop is an nginx that passes requests on as HTTP."""
+    return hop.program == "nginx" and bool(hop.links) and hop.get("proxy_pass") is not None
 
 
 LAW = Law(

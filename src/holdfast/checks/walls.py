@@ -12,7 +12,7 @@ from holdfast.model.holding import UNLIMITED
 from holdfast.model.limit import Holds, Limit
 from holdfast.model.path import Path
 from holdfast.model.units import format_bytes, format_count, plural
-from holdfast.model.values import Value
+from holdfast.model.values import Place, Value
 
 
 def below(subject: Subject, code: str, resources: frozenset[str], otherwise: str) -> list[Finding]:
@@ -29,10 +29,20 @@ def below(subject: Subject, code: str, resources: frozenset[str], otherwise: str
 
 
 def narrow(subject: Subject) -> Iterator[tuple[Limit, Holds]]:
-    """The walls that do not surely hold the target; none where there is no target."""
+    """The walls that do not surely hold the target; none where there is no target.
+
+    Of several that one line of a file makes, the narrowest: what is wrong is that line.
+    """
+    seen: set[Place] = set()
     for limit, held in subject.walls:
-        if subject.target is not None and held.sure < subject.target:
+        if subject.target is None or held.sure >= subject.target:
+            continue
+        value = binding(limit)
+        place = None if value is None else value.place
+        if place not in seen:
             yield limit, held
+        if place is not None:
+            seen.add(place)
 
 
 def resource_of(limit: Limit) -> str:

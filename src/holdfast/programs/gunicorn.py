@@ -191,7 +191,9 @@ def limits(hop: Hop, path: Path, demand: Demand) -> tuple[Limit, ...]:
         found += [descriptors(hop, path, demand)]
     else:
         own = known.own + effective(hop, LISTENERS).number - 1
-        found += [descriptors(hop, path, demand, own=own, full=known.out)]
+        files = descriptors(hop, path, demand, own=own, full=known.out)
+        if name != "sync" or files.capacity < files.own + 1:  # one connection, whoever asks
+            found += [files]
         found += _ignored(hop, name, known)
         found += [make(hop, path, demand) for make in _MAKERS.get(name, ())]
     return tuple(limit for limit in found if limit is not None)

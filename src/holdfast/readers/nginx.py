@@ -170,16 +170,24 @@ class _Site:
         for text in dict.fromkeys(_target(url) for url in meant):
             scheme, where = text
             port = 443 if scheme in ("https", "grpcs") else rows.PASSES[one.name]
-            self._way(one.words[0], where, port, level, listens)
+            self._way(one, where, port, level, listens)
 
     def _way(
-        self, word: Word, where: str, port: int | None, level: Level, listens: tuple[Address, ...]
+        self,
+        one: Directive,
+        where: str,
+        port: int | None,
+        level: Level,
+        listens: tuple[Address, ...],
     ) -> None:
+        word = one.words[0]
         own: tuple[Value, ...]
         servers: tuple[Server, ...]
         stream = level.context == rows.STREAM_SERVER
         kind = rows.STREAM_UPSTREAM if stream else rows.UPSTREAM
         values, own = dict(level.values), ()
+        if one.name == "proxy_pass" and not stream:
+            values["proxy_pass"] = written("proxy_pass", "http", one.said(), word.place)
         shared, servers = Spread.ONLY, (Server(address(where, port), word.place),)
         named = self.upstreams.get(f"{rows.STREAM if stream else rows.HTTP} {where}")
         if named is not None:
