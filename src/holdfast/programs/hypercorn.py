@@ -64,6 +64,14 @@ MAX_REQUESTS = Setting(
     "hypercorn",
     "After so many a worker is replaced.",
 )
+H2_STREAMS = Setting(
+    "h2_max_concurrent_streams",
+    "streams",
+    100,
+    "0.2",
+    "hypercorn",
+    "Requests that an HTTP/2 client may have open on one connection.",
+)
 ROWS = (
     BOUND,
     WORKER_CLASS,
@@ -73,6 +81,7 @@ ROWS = (
     GRACE_S,
     READ_TIMEOUT_S,
     MAX_REQUESTS,
+    H2_STREAMS,
 )
 
 

@@ -147,10 +147,11 @@ def _module(words: Sequence[Said], at: int) -> int:
 def _server(
     name: str, words: Sequence[Said], env: Mapping[str, Said], files: Files, problems: Problems
 ) -> Server:
-    if name == "gunicorn":
-        found, unread, names = gunicorn.read_command(words, env, files, problems)
+    configured = {"gunicorn": gunicorn.read_command, "hypercorn": hypercorn.read_command}
+    if name in configured:
+        found, unread, names = configured[name](words, env, files, problems)
         return Server(name, words[0].place, found, tuple(names), tuple(unread))
-    read = {"uvicorn": uvicorn.read, "hypercorn": hypercorn.read, "granian": granian.read}[name]
+    read = {"uvicorn": uvicorn.read, "granian": granian.read}[name]
     found, unread = read(words, env, problems)
     return Server(name, words[0].place, found, (), tuple(unread))
 

@@ -5,7 +5,6 @@ Later goes before earlier: WEB_CONCURRENCY, the file, the variable's options, th
 
 from __future__ import annotations
 
-import math
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
@@ -13,16 +12,16 @@ from collections.abc import Mapping, Sequence
 from holdfast.model.values import Source, Value
 from holdfast.readers.address import address
 from holdfast.readers.argv import Option, Program, Settings, names, read_options, same, yes
+from holdfast.readers.assigned import Assigned
 from holdfast.readers.contract import (
     Amount,
     Fault,
     Found,
     Problems,
-    Processes,
     Read,
     Reader,
 )
-from holdfast.readers.pyresults import Known, Result, Unknown
+from holdfast.readers.pyresults import Known
 from holdfast.readers.pyvalues import top_level
 from holdfast.readers.said import Said, looked_for
 from holdfast.readers.serving import app, hop, listen
@@ -117,24 +116,18 @@ COMMENTED = "commented_worker_class"
 DEFAULT_FILE = "gunicorn.conf.py"
 
 
-class _Server:
-    """One gunicorn while it is read: what was said of it, and its number of workers."""
+class _Server(Assigned):
+    """One gunicorn while it is read."""
 
     def __init__(self, problems: Problems) -> None:
-        self.settings = Settings(problems)
-        self.processes: Processes | None = None
+        super().__init__(problems)
         self.name = ""
-        self.files: list[str] = []
 
     def file(self, text: Text, env: Mapping[str, Said]) -> None:
         """Take a configuration file: a name that it assigns replaces what was said before."""
         self.files.append(text.name)
         names = top_level(text, env)
-        for name, (lands, amount) in FILE.items():
-            if name in names:
-                self._assigned(name, lands, amount, names[name])
-        if "bind" in names:
-            self._bound(names["bind"])
+        self.take(names, FILE, cut=True)
         offered = _COMMENTED.search(text.said)
         if offered is not None:
             place = text.place(*offered.span(2))
@@ -144,61 +137,9 @@ class _Server:
         if isinstance(app_name, Known) and isinstance(app_name.value, str):
             self.name = app_name.value
 
-    def _assigned(self, name: str, lands: str, amount: Amount, result: Result) -> None:
-        problems = self.settings.problems
-        if isinstance(result, Unknown):
-            message = f"`{name}` {result.why}"
-            problems.add(Fault.UNKNOWN_VALUE, message, result.said.place)
-            if lands == "workers":
-                one = Value(lands, 1, Source.ASSUMED, message, result.said.place)
-                self.processes = Processes(0, 1, one)
-            return
-        if result.unless:
-            message = f"`{name}` is this unless the variable `{result.unless}` is set"
-            problems.add(Fault.UNKNOWN_VALUE, message, result.said.place)
-        if result.a_core:
-            self._by_cores(name, lands, result)
-            return
-        if result.value is None:
-            return  # None leaves it at its default
-        plain = result.value
-        if isinstance(plain, float) and math.isfinite(plain):
-            plain = int(plain)  # as gunicorn cuts it
-        said = Said(result.said.text, str(plain), None, result.said.span)
-        option = Option((name,), lands, amount)
-        self.settings.land(option, said)
-        if lands == "workers":
-            self.processes = None
-
-    def _by_cores(self, name: str, lands: str, result: Known) -> None:
-        """A number that grows with the cores; only that of workers can be followed."""
-        where = result.said.place
-        shown = " ".join(result.said.chars.split())
-        if lands != "workers" or not isinstance(result.value, int | float):
-            message = f"`{name}` depends on the machine's cores"
-            self.settings.problems.add(Fault.UNKNOWN_VALUE, message, where)
-            return
-        value = written(lands, shown, result.said.line, where)
-        self.settings.values.pop(lands, None)
-        self.settings.values[lands] = value
-        self.processes = Processes(result.a_core, result.value, value)
-
-    def _bound(self, result: Result) -> None:
-        """The addresses of `bind`: one, several with commas, or a list."""
-        items = (
-            result.items if isinstance(result, Known) and result.items is not None else (result,)
-        )
-        self.settings.many["bind"] = []
-        for item in items:
-            if isinstance(item, Unknown) or not isinstance(item.value, str):
-                why = item.why if isinstance(item, Unknown) else "is no address"
-                message = f"`bind` {why}"
-                self.settings.problems.add(Fault.UNKNOWN_VALUE, message, item.said.place)
-            else:
-                said = item.said
-                if said.chars != item.value:
-                    said = Said(said.text, item.value, None, said.span)
-                self.settings.many["bind"] += _commas(said)
+    def addresses(self, said: Said) -> list[Said]:
+        """The addresses of a text, commas between them."""
+        return _commas(said)
 
     def hop(self, rest: Sequence[Said], start: Said, env: Mapping[str, Said]) -> Found:
         """The hop, where all has been said."""

@@ -1,9 +1,11 @@
-"""hypercorn's command line as a hop. Opens no file and runs nothing."""
+"""hypercorn's command line, and the file that it names, as a hop. Opens no file, runs nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from holdfast.model.errors import BadInput
+from holdfast.readers import pyvalues, tomlvalues
 from holdfast.readers.address import address
 from holdfast.readers.argv import (
     Option,
@@ -15,11 +17,23 @@ from holdfast.readers.argv import (
     seconds,
     whole,
 )
+from holdfast.readers.assigned import Assigned, Rows
 from holdfast.readers.contract import Fault, Found, Problems
-from holdfast.readers.said import Said
+from holdfast.readers.said import Said, looked_for
 from holdfast.readers.serving import app, hop, listen
-from holdfast.readers.text import Word
+from holdfast.readers.text import Files, Word
 
+FILE: Rows = {
+    "workers": ("workers", whole),
+    "worker_class": ("worker_class", same),
+    "backlog": ("backlog", whole),
+    "keep_alive_timeout": ("keep_alive_s", seconds),
+    "graceful_timeout": ("grace_s", seconds),
+    "read_timeout": ("read_timeout_s", seconds),
+    "max_requests": ("max_requests", whole),
+    "h2_max_concurrent_streams": ("h2_max_concurrent_streams", whole),
+}
+"""Names of the configuration file (hypercorn.config.Config)."""
 PROGRAM = Program(
     "hypercorn",
     (
@@ -46,19 +60,45 @@ PROGRAM = Program(
 )
 
 
-def read(
-    words: Sequence[Said], _env: Mapping[str, Said], problems: Problems
-) -> tuple[Found, list[Word]]:
-    """The hop of a command line: `words` from the program's own on."""
-    settings = Settings(problems)
-    rest = read_options(PROGRAM, words[1:], settings)
-    binds = settings.many.get("bind", [])
-    listens = [listen(address(said.chars, 8000), said, "hypercorn", settings) for said in binds]
-    if not binds:
-        at = address("127.0.0.1:8000")
-        listens = [listen(at, words[0], "hypercorn", settings)]
-    config = settings.values.pop("config", None)
-    if config is not None and config.place is not None:
-        message = f"hypercorn reads `{config.value}`, which is not read here"
-        problems.add(Fault.UNREAD, message, config.place, "say what it sets on the command line")
-    return hop("hypercorn", app(rest, "hypercorn"), settings, listens), settings.unread
+def read_command(
+    words: Sequence[Said], _env: Mapping[str, Said], files: Files, problems: Problems
+) -> tuple[Found, list[Word], list[str]]:
+    """The hop of a command line with what its configuration file says; the command line counts."""
+    server, line = Assigned(problems), Settings(Problems())
+    read_options(PROGRAM, words[1:], line)
+    config = line.said.get("config")
+    if config is not None:
+        _configured(server, config, files)
+    before = server.settings.many.pop("bind", [])
+    rest = read_options(PROGRAM, words[1:], server.settings)
+    binds = server.settings.many.setdefault("bind", before)
+    server.settings.values.pop("config", None)
+    if "workers" in line.said:
+        server.processes = None
+    listens = [
+        listen(address(said.chars, 8000), said, "hypercorn", server.settings) for said in binds
+    ] or [listen(address("127.0.0.1:8000"), words[0], "hypercorn", server.settings)]
+    found = hop(
+        "hypercorn", app(rest, "hypercorn"), server.settings, listens, processes=server.processes
+    )
+    return found, server.settings.unread, server.files
+
+
+def _configured(server: Assigned, said: Said, files: Files) -> None:
+    """Take the file that `--config` names: TOML, `file:` of Python, or `python:` and a module."""
+    kind, colon, rest = said.chars.partition(":")
+    name, is_python = (rest, True) if colon and kind in ("file", "python") else (said.chars, False)
+    if kind == "python" and is_python:
+        name = f"{name.replace('.', '/')}.py"
+    text, problems = looked_for(name, said.text.name, files), server.settings.problems
+    if text is None:
+        message = f"hypercorn reads `{said.chars}`, which was not given"
+        problems.add(Fault.NOT_FOUND, message, said.place, "give that file, too")
+        return
+    server.files.append(text.name)
+    try:
+        found = pyvalues.top_level(text, {}) if is_python else tomlvalues.top_level(text)
+    except BadInput as wrong:
+        problems.add(Fault.SYNTAX, f"`{said.chars}`: {wrong.fault}", said.place, wrong.hint or "")
+        return
+    server.take(found, FILE, cut=False)

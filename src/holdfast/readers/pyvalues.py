@@ -37,7 +37,7 @@ def parse(text: Text) -> ast.Module:
         raise BadInput(
             f"no Python{line}: {wrong.args[0] if wrong.args else 'nested too deep'}",
             place=text.name,
-            hint="a gunicorn configuration file is a Python module",
+            hint="such a configuration file is a Python module",
         ) from None
 
 
@@ -170,7 +170,7 @@ class _Module:
                     found = self._variable(name, None, said)
             case ast.Call():
                 found = self._call(node, said)
-        return found or Unknown(said, "is computed when gunicorn starts")
+        return found or Unknown(said, "is computed when the server starts")
 
     def _first_true(self, values: list[ast.expr], said: Said) -> Result:
         """`a or b`: the first that is true."""
@@ -182,7 +182,7 @@ class _Module:
                 return given(rest, name)
             if isinstance(found, Unknown) or found.value or found.a_core or found.items:
                 return found
-        return found if values else Unknown(said, "is computed when gunicorn starts")
+        return found if values else Unknown(said, "is computed when the server starts")
 
     def _joined(self, values: list[ast.expr], said: Said) -> Result:
         """An f-string without formats."""
@@ -212,10 +212,10 @@ class _Module:
         if isinstance(op, ast.Add) and (left.items is not None or isinstance(left.value, str)):
             return _added(left, right, said, unless)
         if not (_is_number(left) and _is_number(right)):
-            return Unknown(said, "is computed when gunicorn starts")
+            return Unknown(said, "is computed when the server starts")
         found = _linear(op, left, right)
         if found is None or max(map(abs, found)) > MOST_NUMBER:
-            return Unknown(said, "is computed when gunicorn starts")
+            return Unknown(said, "is computed when the server starts")
         return Known(found[0], said, a_core=found[1], unless=unless)
 
     def _call(self, node: ast.Call, said: Said) -> Result:
@@ -232,7 +232,7 @@ class _Module:
             return found if isinstance(found, Unknown) else _converted(name, found, said)
         if name in ("max", "min") and arguments and not node.keywords:
             return _extreme(name, [self._value(each) for each in arguments], said)
-        return Unknown(said, f"`{name}()` is called when gunicorn starts")
+        return Unknown(said, f"`{name}()` is called when the server starts")
 
     def _variable(self, name: str, default: list[ast.expr] | None, said: Said) -> Result:
         """An environment variable: what is known of it, or its default and that it may be set."""
@@ -265,7 +265,7 @@ def _added(left: Known, right: Known, said: Said, unless: str) -> Result:
         items = (*left.items, *right.items)
         if len(items) <= MOST_ITEMS:
             return Known(None, said, items=items, unless=unless)
-    return Unknown(said, "is computed when gunicorn starts")
+    return Unknown(said, "is computed when the server starts")
 
 
 def _linear(op: ast.operator, left: Known, right: Known) -> tuple[int | float, float] | None:
