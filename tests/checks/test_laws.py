@@ -13,7 +13,7 @@ from holdfast.checks.effective import CHANGED
 from holdfast.checks.gone import DIRECTIVE
 from holdfast.model.finding import Finding
 from holdfast.model.path import Count, Hop, Host, Path, Protocol
-from holdfast.model.values import Source, Value, observed
+from holdfast.model.values import Source, Value, assumed, observed
 from tests.checks.paths import (
     GIB,
     demand,
@@ -60,6 +60,19 @@ def idle(dialler: float, listener: float) -> Path:
 
 def on(host_values: dict[str, object], *hops: Hop) -> Path:
     return path(*hops, on=host(**host_values))  # type: ignore[arg-type]
+
+
+def guessed() -> Host:
+    """A host of whose cores nobody said a number."""
+    return msgspec.structs.replace(host(), values=(*host().values, assumed("cores", 2, "nobody")))
+
+
+def kept(keep_alive_s: int, kind: str = "gevent", **told: str) -> Path:
+    """An nginx with its own idle timeout before gunicorn's, as files say them."""
+    app = gunicorn(worker_class=kind, keep_alive_s=keep_alive_s)
+    nobody = Value("idle_s", None, Source.DEFAULT, "nobody said")
+    to = msgspec.structs.replace(link("app"), dialler_idle_s=nobody, listener_idle_s=nobody)
+    return path(linked(nginx(**told), to), app)
 
 
 def bare_header(version: str) -> Hop:
@@ -129,6 +142,10 @@ PAIRS = (
     ),
     Pair("HF109", path(gunicorn(8, pids_max=8)), path(gunicorn(8, pids_max=9))),
     Pair("HF201", idle(60, 2), idle(60, 75)),
+    Pair("HF201", kept(2), kept(61)),
+    Pair("HF201", kept(60), kept(60, "sync")),
+    Pair("HF201", kept(2), kept(2, proxy_header_connection="close")),
+    Pair("HF201", kept(2), kept(2, proxy_http_version="1.0")),
     Pair(
         "HF202",
         path(nginx(), gunicorn(worker_class="sync", timeout_s=120)),
@@ -223,6 +240,7 @@ PAIRS = (
     ),
     Pair("HF402", path(gunicorn(100)), path(gunicorn(5))),
     Pair("HF402", path(gunicorn(1)), path(gunicorn(2))),
+    Pair("HF402", path(gunicorn(9)), path(gunicorn(9), on=guessed())),
     Pair("HF402", path(gunicorn(9)), path(gunicorn(9, hosts=2))),
     Pair(
         "HF403",

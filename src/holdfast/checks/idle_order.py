@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
+from holdfast.checks.ignored_keepalive import closing
 from holdfast.checks.law import Law, Subject, finding, number_of
 from holdfast.checks.remedy import change_of
+from holdfast.checks.upstream_keepalive import keeps, proxies
 from holdfast.checks.walls import said
 from holdfast.model.finding import Change, Finding, Severity
-from holdfast.model.path import Hop, Path
+from holdfast.model.path import Hop, Link, Path
 from holdfast.model.units import format_seconds
-from holdfast.model.values import Value, derived
+from holdfast.model.values import Source, Value, derived
+from holdfast.programs import gunicorn, nginx_rows
+from holdfast.programs.rows import effective
 
 CODE = "HF201"
 MARGIN = 2
@@ -21,7 +27,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     """One for each link whose listener closes first, or at the same time."""
     for hop in subject.path.hops:
         for link in hop.links:
-            dialler, listener = link.dialler_idle_s, link.listener_idle_s
+            dialler, listener = _dialler(hop, link), _listener(subject.path, link)
             early, late = number_of(dialler), number_of(listener)
             if not early or late is None or early < late:
                 continue
@@ -38,6 +44,26 @@ def check(subject: Subject) -> Iterator[Finding]:
                 formula=f"{dialler.setting} {early:g} s < {listener.setting} {late:g} s is not so",
                 changes=changes,
             )
+
+
+def _dialler(hop: Hop, link: Link) -> Value:
+    """How long the dialler keeps an idle connection; an nginx that keeps none has no time."""
+    if not proxies(hop):
+        return link.dialler_idle_s
+    if not keeps(hop) or any(closing(hop)):
+        return msgspec.structs.replace(link.dialler_idle_s, value=None)
+    told = link.dialler_idle_s.value is not None
+    return link.dialler_idle_s if told else effective(hop, nginx_rows.UPSTREAM_IDLE)
+
+
+def _listener(path: Path, link: Link) -> Value:
+    """How long the listener does: as told, or as its program does where nobody said."""
+    hop = path.hop(link.to)
+    if hop.program == "gunicorn" and gunicorn.worker_class(hop) == "sync":
+        return Value(gunicorn.KEEP_ALIVE_S.name, None, Source.DEFAULT, "closes, and says so")
+    told = link.listener_idle_s.value is not None
+    found = None if told else hop.get(gunicorn.KEEP_ALIVE_S.name)
+    return link.listener_idle_s if found is None else found
 
 
 def _changes(path: Path, to: str, listener: Value, early: float) -> tuple[Change, ...]:

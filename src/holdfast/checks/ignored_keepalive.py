@@ -26,16 +26,20 @@ def check(subject: Subject) -> Iterator[Finding]:
     for hop in subject.path.hops:
         if not proxies(hop) or not keeps(hop):
             continue
-        version, header = effective(hop, nginx_rows.PROXY_HTTP_VERSION), hop.get(CONNECTION)
-        told = "close" if header is None and not _is_kept(hop) else header and header.value
-        if str(version.value) == "1.0":
-            why = "`proxy_http_version` is 1.0, which closes after an answer"
-            made = derived(version.setting, "1.1", "1.0 keeps none")
-            yield _ignored(subject, hop, why, made, version)
-        if str(told).lower() == CLOSES:
-            why = "the upstream is told `Connection: close`"
-            made = derived(CONNECTION, '""', "close keeps none")
-            yield _ignored(subject, hop, why, made, header)
+        for why, made, value in closing(hop):
+            yield _ignored(subject, hop, why, made, value)
+
+
+def closing(hop: Hop) -> Iterator[tuple[str, Value, Value | None]]:
+    """Why an nginx's upstream connections end after each answer, what mends it, what says so."""
+    version, header = effective(hop, nginx_rows.PROXY_HTTP_VERSION), hop.get(CONNECTION)
+    told = "close" if header is None and not _is_kept(hop) else header and header.value
+    if str(version.value) == "1.0":
+        made = derived(version.setting, "1.1", "1.0 keeps none")
+        yield "`proxy_http_version` is 1.0, which closes after an answer", made, version
+    if str(told).lower() == CLOSES:
+        made = derived(CONNECTION, '""', "close keeps none")
+        yield "the upstream is told `Connection: close`", made, header
 
 
 def _is_kept(hop: Hop) -> bool:

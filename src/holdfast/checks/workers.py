@@ -9,6 +9,7 @@ from holdfast.checks.law import Law, Subject, finding, number_of, stated
 from holdfast.model.finding import Finding, Severity
 from holdfast.model.path import Hop
 from holdfast.model.units import plural
+from holdfast.model.values import Source
 from holdfast.programs import gunicorn
 
 CODE = "HF402"
@@ -22,7 +23,9 @@ ASYNC = frozenset({"gevent", "eventlet", "tornado", "uvicorn", "asgi"})
 def check(subject: Subject) -> Iterator[Finding]:
     """One for each server of event loops whose written number of workers is far from the cores."""
     for hop in subject.path.hops:
-        written = stated(hop, "workers")
+        written, guessed = stated(hop, "workers"), subject.path.host(hop.host).get("cores")
+        if guessed is not None and guessed.source is Source.ASSUMED:
+            continue  # of a machine that nobody described there is nothing to say
         cores = subject.path.host(hop.host).cores * (number_of(hop.get(HOSTS)) or 1)
         if written is None or not _has_loop(hop) or not cores:
             continue

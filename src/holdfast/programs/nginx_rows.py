@@ -236,6 +236,9 @@ FAIL_TIMEOUT_S = _timeout("fail_timeout_s", 10, "Of `max_fails`.")
 KEEPALIVE_MIN_S = _timeout(
     "keepalive_min_timeout_s", 0, "How long an idle client is not given up.", "1.27.4"
 )
+UPSTREAM_IDLE = _timeout(
+    "upstream_keepalive_timeout_s", 60, "How long an idle upstream stays.", "1.15.3"
+)
 TIMEOUTS = (
     _timeout("keepalive_timeout_s", 75, "How long an idle client stays connected."),
     KEEPALIVE_MIN_S,
@@ -247,7 +250,7 @@ TIMEOUTS = (
     FAIL_TIMEOUT_S,
     _timeout("proxy_send_timeout_s", 60, "Between two writes to an upstream; past it 504."),
     _timeout("proxy_read_timeout_s", 60, "Between two reads of an answer; past it 504."),
-    _timeout("upstream_keepalive_timeout_s", 60, "How long an idle upstream stays.", "1.15.3"),
+    UPSTREAM_IDLE,
 )
 ROWS = (
     *(WORKER_CONNECTIONS, WORKER_RLIMIT_NOFILE, LISTENERS, REUSEPORT, LOG_FILES, BACKLOG),
