@@ -49,10 +49,14 @@ def _changed(hop: Hop, values: dict[str, int]) -> Hop:
 
 def edge_sockets(stack: StackProcess) -> int:
     """Open sockets of all of the edge's processes: what they hold of clients and workers."""
+    return sum(map(open_sockets, stack.edge_pids()))
+
+
+def open_sockets(pid: int) -> int:
+    """Sockets that a process has open; 0 where it is gone."""
     found = 0
-    for pid in stack.edge_pids():
-        with contextlib.suppress(OSError):
-            for entry in os.scandir(f"/proc/{pid}/fd"):
-                with contextlib.suppress(OSError):
-                    found += os.readlink(entry.path).startswith("socket:")
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):
+                found += os.readlink(entry.path).startswith("socket:")
     return found

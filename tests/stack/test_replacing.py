@@ -7,9 +7,13 @@ import os
 import select
 import signal
 
+import msgspec
 import pytest
 
+from holdfast.model.values import assumed
+from holdfast.stack.config import EdgeConfig
 from holdfast.worker.serve import LINGER_S
+from tests.edges import INSTALLED
 from tests.helpers import wait_until
 from tests.stack.driving import (
     BUSY,
@@ -20,8 +24,12 @@ from tests.stack.driving import (
     running,
     wait_for_in_flight,
 )
+from tests.stack.edges import behind, open_sockets
 
 pytestmark = pytest.mark.slow
+
+FEW = 100
+HOUR = assumed("dialler_idle_s", 3_600, "longer than a test waits")
 
 
 def test_a_killed_worker_loses_only_what_is_inside_it() -> None:
@@ -153,4 +161,23 @@ def test_a_draining_worker_leaves_idle_connections_to_the_edge() -> None:
             status, headers, body = kept.read()
             assert (status, headers["connection"], int(body)) == (200, "close", former)
         (stopped,) = log.wait_for("stopped")
+        assert (stopped.pid, stopped.status) == (former, 0)
+
+
+@pytest.mark.skipif(not INSTALLED["haproxy"], reason="haproxy is not installed")
+def test_haproxy_lets_go_of_a_worker_that_is_replaced() -> None:
+    """Idle connections that it would keep for an hour end once another worker has the slot."""
+    fields = behind("haproxy")
+    hop = fields["edge"].hop
+    links = [msgspec.structs.replace(link, dialler_idle_s=HOUR) for link in hop.links]
+    kept = msgspec.structs.replace(hop, links=tuple(links))
+    fields |= {"edge": EdgeConfig(kept), "slots": 1, "dialler_idle_s": HOUR.number}
+    with running(**fields, grace_s=60.0) as stack:
+        former = stack.workers()[0].pid
+        at_rest = open_sockets(former)
+        with crowd(stack.port, FEW) as clients:
+            assert answered(clients) == FEW
+        assert open_sockets(former) > at_rest
+        stack.replace(0)
+        (stopped,) = Log(stack).wait_for("stopped")
         assert (stopped.pid, stopped.status) == (former, 0)
