@@ -146,7 +146,7 @@ class Proxies:
             self.problems.add(Fault.CONTEXT, message, words[0].place, hint)
             return
         head = Word(name, words[0].place)
-        value = self.problems.lands(row, head, words[taken:][:1] or words[taken:])
+        value = self.problems.lands(row, head, words[taken : taken + 1])
         if value is not None:
             values = self.values if self._proxy is None else self._proxy.values
             values[row.lands] = value
@@ -159,6 +159,7 @@ class Proxies:
         elif name == "default-server":
             proxy.default_server |= self._parameters(line, words)
             proxy.checked = _flag("check", words, otherwise=proxy.checked)
+            proxy.h2 = proxy.h2 or _speaks_h2(words)
         elif name == "server" and len(words) > 1 and proxy.kind in rows.BEHIND:
             self._server(proxy, line, words[1], words[2:], 1)
         elif name == "server-template" and len(words) > 2 and proxy.kind in rows.BEHIND:
@@ -215,8 +216,7 @@ class Proxies:
         own = tuple(values.values())
         proxy.servers += [Server(_address(where.text), where.place, backup, own)] * many
         proxy.checks += many * _flag("check", words, otherwise=proxy.checked)
-        spoken = [after.text for one, after in _pairs(words) if one.text in ("proto", "alpn")]
-        proxy.h2 = proxy.h2 or any("h2" in text.split(",") for text in spoken)
+        proxy.h2 = proxy.h2 or _speaks_h2(words)
 
     def _parameters(self, line: Line, words: Sequence[Word]) -> dict[str, Value]:
         """The values of a `server` or `default-server` line, by the word before each."""
@@ -232,7 +232,7 @@ class Proxies:
 
     def _bind(self, proxy: Proxy, words: Sequence[Word]) -> Iterator[Listen]:
         """One socket for each address and port of a `bind`, with what it says of them."""
-        values, h2 = [], False
+        values, h2 = [], _speaks_h2(words[1:])
         for word, after in _pairs(words[1:]):
             if word.text in ("maxconn", "backlog"):
                 lands = "bind_maxconn" if word.text == "maxconn" else "backlog"
@@ -241,7 +241,6 @@ class Proxies:
                 values += [value] if value is not None else []
             elif word.text == "ssl":
                 values.append(written("ssl", True, "bind ... ssl", word.place))
-            h2 = h2 or (word.text in ("alpn", "proto") and "h2" in after.text.split(","))
         plain = Protocol.HTTP_1 if proxy.mode == "http" else Protocol.TCP
         protocol = Protocol.HTTP_2 if h2 and proxy.mode == "http" else plain
         for text in words[0].text.split(","):
@@ -276,6 +275,9 @@ def _inherited(kind: str, name: str, place: Place, outer: Proxy | None) -> Proxy
         outer.mode,
         outer.balance,
         outer.reuse,
+        outer.h2,
+        outer.disabled,
+        answers=outer.answers,
         uses=uses,
     )
 
@@ -301,6 +303,12 @@ def _flag(name: str, words: Sequence[Word], *, otherwise: bool) -> bool:
         if word.text in (name, f"no-{name}"):
             found = word.text == name
     return found
+
+
+def _speaks_h2(words: Sequence[Word]) -> bool:
+    """Whether HTTP/2 is among the protocols that a `bind` or `server` line offers."""
+    spoken = (after.text for word, after in _pairs(words) if word.text in ("alpn", "proto"))
+    return any("h2" in text.split(",") for text in spoken)
 
 
 def _address(text: str) -> Address:
