@@ -166,6 +166,32 @@ def test_a_stop_finishes_what_is_in_flight(program: Program) -> None:
         assert codes == [0]
 
 
+def test_who_is_let_in_while_it_stops_is_served(program: Program) -> None:
+    """Clients that come one after the other are answered or not let in, and none is cut off."""
+    cut: list[int] = []
+
+    def come_on(port: int) -> None:
+        while True:
+            try:
+                client = Client(port)
+            except OSError:
+                return
+            with contextlib.closing(client.socket):
+                with contextlib.suppress(ConnectionError):
+                    client.get()
+                cut.extend({client.status()} - {200})
+
+    with running(**behind(program)) as stack:
+        threads = [threading.Thread(target=come_on, args=(stack.port,)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: sum(row.finished for row in stack.gauge.read()) > 500)
+        assert stack.stop() == 0
+        for thread in threads:
+            thread.join(30)
+        assert cut == []
+
+
 def test_the_edge_dies_with_its_supervisor(program: Program) -> None:
     """A supervisor that is killed leaves no process of the edge, and no folder."""
     with StackProcess(config(**behind(program))) as stack:
