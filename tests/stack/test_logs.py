@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from holdfast.sizing.layout import Program
 from holdfast.stack.run_dir import LOG_BYTES, bound
+from tests.edges import PROGRAMS
 from tests.helpers import wait_until
 from tests.stack.driving import Client, Log, running
+from tests.stack.edges import behind
 
 
 def test_a_log_is_set_aside_only_where_it_is_long(tmp_path: Path) -> None:
@@ -41,6 +46,26 @@ def test_the_logs_of_a_stack_are_bounded() -> None:
         ]
         client.socket.sendall(b"GET /die HTTP/1.1\r\nhost: x\r\n\r\n")
         assert Log(stack).wait_for("died")[0].text.endswith("last words")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_log_of_an_edge_is_bounded(program: Program) -> None:
+    """What all of its processes print fills no disk; of one that dies later the words are told."""
+    with running(**behind(program)) as stack:
+        log = Path(stack.serving.run_dir, "edge.log")
+        with log.open("a") as writer:
+            writer.truncate(LOG_BYTES + 1)
+        wait_until(lambda: log.stat().st_size < LOG_BYTES, what="the log begins anew")
+        with log.open("a") as writer:
+            writer.write("last words\n")
+        pid = next(e.pid for e in stack.edge_events() if e.kind == "edge_started")
+        os.kill(pid, signal.SIGKILL)
+
+        def told() -> list[str]:
+            return [e.text for e in stack.edge_events() if e.kind == "edge_died"]
+
+        assert wait_until(told)[0].endswith("last words")
 
 
 @pytest.mark.slow

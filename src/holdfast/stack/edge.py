@@ -23,7 +23,7 @@ from holdfast.stack.failures import cannot_start
 from holdfast.stack.listen import Listening
 from holdfast.stack.loop import Loop
 from holdfast.stack.offspring import Offspring
-from holdfast.stack.run_dir import RunDir
+from holdfast.stack.run_dir import LOGS_EVERY_S, RunDir
 from holdfast.stack.slot_sockets import slot_path
 from holdfast.stack.warden import Brood
 from holdfast.writers import haproxy, nginx
@@ -70,7 +70,7 @@ class Edge:
         self._processes: dict[int, EdgeProcess] = {}
         self._offspring: dict[int, Offspring] = {}
         self._started = self._served = False
-        self._empty_by_s = 0.0
+        self._empty_by_s = self._logs_due_s = 0.0
         self.was_killed = False
         """Whether it had to be killed because the grace time was over."""
         self.error: HoldfastError | None = None
@@ -100,6 +100,10 @@ class Edge:
         while actions := decide(self._wanted, self._seen(), now_s):
             for action in actions:
                 self._act(action)
+        if now_s >= self._logs_due_s:
+            self._logs_due_s = now_s + LOGS_EVERY_S
+            for process in self._processes.values():
+                process.bound_log()
         for index, process in self._processes.items():
             if self._slots[index].state is State.STARTING and process.probe is None:
                 self._ask(process)
@@ -107,7 +111,8 @@ class Edge:
                     return now_s + ASK_AGAIN_S
         if not all(offspring.look() for offspring in self._offspring.values()):
             return now_s + ASK_AGAIN_S
-        return next_s(self._wanted, self._seen(), now_s)
+        due_s = next_s(self._wanted, self._seen(), now_s)
+        return self._logs_due_s if due_s is None else min(due_s, self._logs_due_s)
 
     def stop(self, *, hurry: bool) -> None:
         """Take no new connection, finish what is held, and end; kill instead in a `hurry`."""

@@ -14,6 +14,8 @@ from holdfast.model.errors import BadInput, HoldfastError
 TAIL_LINES: Final = 20
 LOG_BYTES: Final = 16 * 2**20
 """A log that is longer is kept as `.1`, over the one before, and begins anew."""
+LOGS_EVERY_S: Final = 2.0
+"""How often the length of logs is to be looked at: what is printed in between is not cut."""
 _TAIL_BYTES: Final = 16_384
 _SOCKETS: Final = ("p-", "w-", "slot-")
 _LONGEST: Final = 64
@@ -101,11 +103,14 @@ def bound(log: str) -> bool:
 
 
 def tail(path: str, start: int) -> str:
-    """The last lines that were written to a log from the offset `start` on."""
+    """The last lines that were written to a log from the offset `start` on.
+
+    A log that is shorter was set aside since, and is read from its beginning.
+    """
     try:
         with open(path, "rb") as file:
             size = file.seek(0, os.SEEK_END)
-            file.seek(max(start, size - _TAIL_BYTES))
+            file.seek(max(start if start <= size else 0, size - _TAIL_BYTES))
             text = file.read().decode(errors="replace")
     except OSError:
         return ""

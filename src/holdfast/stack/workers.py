@@ -9,7 +9,6 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from typing import Final
 
 import msgspec
 
@@ -22,12 +21,9 @@ from holdfast.stack.crew import Worker
 from holdfast.stack.failures import cannot_start, start_failed, start_overdue
 from holdfast.stack.listen import Listening
 from holdfast.stack.loop import Loop
-from holdfast.stack.run_dir import RunDir
+from holdfast.stack.run_dir import LOGS_EVERY_S, RunDir
 from holdfast.stack.slot_sockets import SlotSockets
 from holdfast.stack.warden import Brood
-
-LOGS_EVERY_S: Final = 5.0
-"""How often the length of the workers' logs is looked at: what they print in between is not cut."""
 
 
 class Workers:
