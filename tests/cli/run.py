@@ -12,6 +12,7 @@ from typing import Any
 REPOSITORY = Path(__file__).parent.parent.parent
 SHOP = str(REPOSITORY / "examples" / "shop")
 WAIT = str(REPOSITORY / "examples" / "wait")
+VOID, TRIES = 3, 3
 APPS = str(Path(__file__).parent / "apps")
 UNPRIVILEGED = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
 """Words before a command that may no more than anybody, root as well: it has no capability."""
@@ -40,6 +41,15 @@ def holdfast(
         check=False,
         **popen,
     )
+
+
+def tried(*words: str, **popen: Any) -> subprocess.CompletedProcess[str]:
+    """The same; a run that was void, since this machine was busy just then, is tried again."""
+    for _ in range(TRIES):
+        done = holdfast(*words, **popen)
+        if done.returncode != VOID:
+            break
+    return done
 
 
 def started(*words: str, **popen: Any) -> subprocess.Popen[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.model.units import format_bytes, format_seconds
-from tests.cli.run import SHOP, WAIT, command, environment, holdfast, started
+from tests.cli.run import SHOP, WAIT, command, environment, holdfast, started, tried
 from tests.edges import INSTALLED, PROGRAMS
 from tests.helpers import free_port, wait_until
 
@@ -119,7 +119,7 @@ def test_two_thousand_are_held_through_the_edge(program: str, tmp_path: Path) ->
         "--edge",
         program,
     )
-    done = holdfast("demo", *asked, "--out", str(out), "--json")
+    done = tried("demo", *asked, "--out", str(out), "--json")
     result = json.loads(out.read_text())
     assert (done.returncode, result["verdict"]) == (0, "held"), result["reasons"]
     assert result["failed"] == 0
@@ -135,7 +135,7 @@ def test_two_thousand_are_held_through_the_edge(program: str, tmp_path: Path) ->
 def test_up_serves_behind_the_edge_and_stops_cleanly(program: str) -> None:
     """What is up is proved through the edge, says what it runs with, and ends on TERM with 0."""
     port = free_port()
-    asked = ("--port", str(port), "--mean-time", "1s", "-n", "3k", "--edge", program)
+    asked = ("--port", str(port), "--mean-time", "2s", "-n", "3k", "--edge", program)
     with started("up", "wait:app", "--app-dir", WAIT, *asked) as process:
         try:
             assert process.stderr is not None
@@ -145,7 +145,7 @@ def test_up_serves_behind_the_edge_and_stops_cleanly(program: str) -> None:
             process.send_signal(signal.SIGUSR1)
             wait_until(lambda: lines.append(err.readline()) or "somaxconn" in lines[-1])
             url = f"http://127.0.0.1:{port}/{{id}}"
-            done = holdfast("prove", url, "-n", "2k", "--hold", "3s", "--mean-time", "1s", "--json")
+            done = tried("prove", url, "-n", "2k", "--hold", "3s", "--mean-time", "2s", "--json")
         finally:
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=60)

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from holdfast.proof.profile_file import Taken, versions_here, write_profile
-from tests.cli.run import SHOP, WAIT, holdfast
+from tests.cli.run import SHOP, WAIT, holdfast, tried
 from tests.proof.test_profile_file import TAKEN
 
 NEAR = 0.1
@@ -113,10 +113,10 @@ def test_a_small_profile_predicts_the_workers_memory(tmp_path: Path) -> None:
     """Taken at 500, it says within 10 % what the workers take at 2,000 and 200 idle clients."""
     path, out = str(tmp_path / "app.json"), tmp_path / "result.json"
     app = ("wait:app", "--app-dir", WAIT)
-    small = holdfast("prove", *app, "-n", "500", "--mean-time", "500ms", "--profile-out", path)
+    small = tried("prove", *app, "-n", "500", "--mean-time", "500ms", "--profile-out", path)
     assert small.returncode == 0, small.stdout[-2000:] + small.stderr
     large = ("-n", "2k", "--idle", "200", "--mean-time", "1s", "--profile", path)
-    done = holdfast("prove", *app, *large, "--hold", "3s", "--out", str(out))
+    done = tried("prove", *app, *large, "--hold", "3s", "--out", str(out))
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr
     result, cost = json.loads(out.read_text()), json.loads(Path(path).read_text())
     each = cost["programs"]["workers"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.run import APPS, WAIT, command, environment, holdfast, started
+from tests.cli.run import APPS, WAIT, command, holdfast, started, tried
 from tests.helpers import free_port, wait_until
 
 SMALL = ("--in-flight", "2k", "--mean-time", "2s", "--hold", "3s")
@@ -19,7 +19,7 @@ SMALL = ("--in-flight", "2k", "--mean-time", "2s", "--hold", "3s")
 @pytest.mark.slow
 def test_the_demo_holds_the_shop() -> None:
     """The shop holds 2,000 with 200 idle clients beside, none fails, and the count is exact."""
-    done = holdfast("demo", *SMALL, "--json")
+    done = tried("demo", *SMALL, "--json")
     assert done.returncode == 0, done.stdout[:2000] + done.stderr
     result = json.loads(done.stdout)
     totals = result["totals"]
@@ -39,10 +39,7 @@ def test_the_shells_limits_are_kept_or_refused(limits: tuple[str, str]) -> None:
     words = ["demo", "--app", "wait:app", "--mean-time", "1s", "--hold", "2s", "--json"]
 
     def run(in_flight: str) -> subprocess.CompletedProcess[str]:
-        argv = [*prefix, *command(*words, "--in-flight", in_flight)]
-        return subprocess.run(
-            argv, env=environment(), capture_output=True, text=True, timeout=180, check=False
-        )
+        return tried(*words, "--in-flight", in_flight, before=prefix)
 
     done = run("2000")
     if done.returncode == 2:
@@ -167,7 +164,7 @@ def test_a_url_without_an_app_count_has_two_witnesses() -> None:
     try:
         words = (f"http://localhost:{port}/{{id}}", "-n", "500", "--hold", "2s", "--json")
         wait_until(lambda: b"" if not _answers(port) else b"yes")
-        done = holdfast("prove", *words)
+        done = tried("prove", *words)
     finally:
         server.terminate()
         server.wait(30)

@@ -12,7 +12,7 @@ import pytest
 
 from holdfast.cli.results import ASCII_BARS, sparkline
 from holdfast.proof.result import write_result
-from tests.cli.run import REPOSITORY, command, environment, holdfast
+from tests.cli.run import REPOSITORY, command, environment, holdfast, tried
 from tests.proof.reported import held, never_began
 
 NEEDS_MATPLOTLIB = "the extra `report` is not installed"
@@ -186,7 +186,7 @@ def test_a_demo_measures_each_limit_of_its_plan_and_draws_it(tmp_path: Path) -> 
     pytest.importorskip("matplotlib", reason=NEEDS_MATPLOTLIB)
     out, page = tmp_path / "run.json", tmp_path / "run.html"
     words = ("demo", "-n", "500", "--mean-time", "1s", "--hold", "2s", "--json")
-    done = holdfast(*words, "--out", str(out), "--report", str(page))
+    done = tried(*words, "--out", str(out), "--report", str(page))
     result = json.loads(done.stdout)
     assert result == json.loads(out.read_text())
     limits = {(limit["hop"], limit["resource"]): limit for limit in result["planned"]["limits"]}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.run import SHOP, WAIT, command, environment, holdfast
+from tests.cli.run import SHOP, WAIT, command, environment, tried
 from tests.cli.terminal import CTRL_C, Terminal, terminal
 from tests.helpers import free_port, wait_until
 from tests.stack.driving import marked
@@ -160,5 +160,5 @@ def test_json_stands_alone_on_stdout(app: str) -> None:
     """With --json stdout is one JSON value and stderr is empty, whatever is started meanwhile."""
     folder = {"wait:app": WAIT, "shop:app": SHOP}[app]
     words = ("-n", "100", "--mean-time", "400ms", "--hold", "1s", "--json")
-    done = holdfast("prove", app, "--app-dir", folder, *words)
+    done = tried("prove", app, "--app-dir", folder, *words)
     assert (json.loads(done.stdout)["verdict"], done.stderr) == ("held", "")
