@@ -6,7 +6,8 @@ import contextlib
 import os
 import select
 import socket
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,17 @@ def crowd(port: int, count: int, path: str = "/") -> Iterator[list[Client]]:
             client.ask(path)
             clients.append(client)
         yield clients
+
+
+def stop_beside(stack: StackProcess, come: Callable[[int], None], count: int = 8) -> None:
+    """Stop a stack that has answered 500 while so many threads `come` to its port until it ends."""
+    threads = [threading.Thread(target=come, args=(stack.port,)) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: sum(row.finished for row in stack.gauge.read()) > 500)
+    assert stack.stop() == 0
+    for thread in threads:
+        thread.join(30)
 
 
 def readable(clients: Sequence[Client]) -> list[Client]:

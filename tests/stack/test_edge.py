@@ -26,6 +26,7 @@ from tests.stack.driving import (
     config,
     crowd,
     running,
+    stop_beside,
     wait_for_in_flight,
 )
 from tests.stack.edges import SLOTS, behind
@@ -185,14 +186,8 @@ def test_who_is_let_in_while_it_stops_is_served(program: Program) -> None:
                 cut.extend({client.status()} - {200})
 
     with running(**behind(program)) as stack:
-        threads = [threading.Thread(target=come_on, args=(stack.port,)) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        wait_until(lambda: sum(row.finished for row in stack.gauge.read()) > 500)
-        assert stack.stop() == 0
-        for thread in threads:
-            thread.join(30)
-        assert cut == []
+        stop_beside(stack, come_on)
+    assert cut == []
 
 
 def test_the_edge_dies_with_its_supervisor(program: Program) -> None:

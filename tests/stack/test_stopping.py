@@ -25,6 +25,7 @@ from tests.stack.driving import (
     crowd,
     marked,
     running,
+    stop_beside,
     wait_for_in_flight,
 )
 
@@ -114,13 +115,7 @@ def test_busy_keep_alive_clients_lose_no_request() -> None:
                         break
 
     with running() as stack:
-        threads = [threading.Thread(target=ask_on, args=(stack.port,)) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        wait_until(lambda: sum(row.finished for row in stack.gauge.read()) > 500)
-        assert stack.stop() == 0
-        for thread in threads:
-            thread.join(30)
+        stop_beside(stack, ask_on)
     assert lost == []
     assert told
 
