@@ -160,9 +160,9 @@ def test_a_stack_of_ours_holds_what_was_asked_for(edge: str) -> None:
         assert "no findings" in done.stdout
         assert "holds 3,000" in done.stdout
         answers = [holdfast("audit", "--live", str(pid), "--json") for pid in pids]
-        held = [json.loads(one.stdout)["holds"]["sure"] for one in answers if not one.returncode]
-        assert len(held) == len(pids) - 1  # all but the warden
-        assert all(sure >= 3_000 for sure in held)
+        held = [json.loads(one.stdout)["holds"]["sure"] for one in answers]
+        assert len(held) >= 3  # the warden leads there, too
+        assert min(held) == max(held) >= 3_000
 
 
 def test_what_runs_is_compared_with_what_it_should_have(tmp_path: Path) -> None:

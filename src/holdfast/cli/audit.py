@@ -16,7 +16,6 @@ from holdfast.checks.mend import Mended, changes_for, edited
 from holdfast.cli import say
 from holdfast.cli.audit_files import read_all
 from holdfast.cli.audit_input import SOFT_NOFILE, SOFT_WHY, Input, read_input
-from holdfast.cli.audit_live import read_live, without_proc
 from holdfast.cli.options import COUNT, COUNT_OR_ZERO, SECONDS, Parsed, json_option
 from holdfast.cli.sarif import sarif
 from holdfast.cli.show_audit import audit_json, show_audit, show_mended
@@ -105,6 +104,8 @@ def audit(**given: Any) -> int:
     whole, found, tree = looked(asked)
     mended = changes_for(whole.path, whole.demand) if asked.diff or asked.fix else None
     if mended is not None and asked.live is not None:
+        from holdfast.cli.audit_live import without_proc
+
         mended = without_proc(mended)
     _print(asked, whole, mended, found, tree)
     if asked.fix and mended is not None:
@@ -144,6 +145,8 @@ def _read(asked: Asked, packages: Packages, versions: Versions) -> tuple[Tree, I
         tree = Tree(asked.paths)
         found = read_input(tree, _host(asked), packages, versions, _nofile(asked))
         return tree, found, versions
+    from holdfast.cli.audit_live import read_live
+
     meant = Tree(asked.paths) if asked.paths else None
     reads = read_all(meant, packages).reads if meant is not None else []
     live = read_live(asked.live, read_host(), reads, versions, _nofile(asked))

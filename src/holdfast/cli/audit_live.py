@@ -55,16 +55,16 @@ class _Walk:
     def start(self, process: Process) -> tuple[Running, ...]:
         """What the process is part of: a program, or all that a supervisor has started."""
         running = self.machine.running(process)
+        parent = self.processes.get((process if running is None else running.first).parent)
+        above = None if parent is None else self.machine.running(parent)
+        for each in (running, above):
+            if each is not None and each.program == SUPERVISOR:
+                self.processes.ours(each.pid)
+                return self._supervised(each)
         if running is None:
             fault = "it is no program whose limits are known"
             hint = f"name a process of {KNOWN}, or of `holdfast up`"
             raise BadInput(fault, place=f"process {process.pid} ({process.name})", hint=hint)
-        self.processes.ours(running.pid)
-        parent = self.processes.get(running.first.parent)
-        above = running if parent is None else self.machine.running(parent)
-        for each in (running, above):
-            if each is not None and each.program == SUPERVISOR:
-                return self._supervised(each)
         return (running,)
 
     def _supervised(self, supervisor: Running) -> tuple[Running, ...]:
@@ -94,7 +94,11 @@ class _Walk:
             owners = self.sockets.owners(address)
             behind = next((one for one in map(self._program, owners) if one is not None), None)
             if behind is not None:
-                self.follow(behind)
+                try:
+                    self.follow(behind)
+                except BadInput as wrong:
+                    said = f"process {behind.pid} ({behind.first.name}): {wrong.fault}"
+                    self.unknown.append(f"{address} is of {said}")
             elif owners:
                 who = f"process {owners[0].pid} ({owners[0].name})"
                 self.unknown.append(f"{address} is of {who}, whose limits are not known")

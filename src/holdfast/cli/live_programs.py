@@ -5,6 +5,7 @@ Reads what the process itself was given. Changes and judges nothing.
 
 from __future__ import annotations
 
+import glob
 import os
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
@@ -174,7 +175,7 @@ def _edge(running: Running, folder: str, named: Named) -> Read:
     reader = nginx.READER if running.program == "nginx" else haproxy.READER
     find = _nginx_files if running.program == "nginx" else _haproxy_files
     reads = []
-    for path in find(running, folder):
+    for path in find(running, folder, named):
         data = named.read(path.removeprefix("/"))
         if data is None:
             why = named.left.get(path.removeprefix("/"), "there is no such file")
@@ -193,7 +194,7 @@ def _edge(running: Running, folder: str, named: Named) -> Read:
     )
 
 
-def _nginx_files(running: Running, folder: str) -> tuple[str, ...]:
+def _nginx_files(running: Running, folder: str, _named: Named) -> tuple[str, ...]:
     """Its configuration: `-c` below `-p`, as far as said; else what was compiled in."""
     words = " ".join(running.first.argv).split()
     prefix, path = read_nginx_paths(running.first)
@@ -203,16 +204,15 @@ def _nginx_files(running: Running, folder: str) -> tuple[str, ...]:
     return (os.path.realpath(os.path.join(prefix, told["-c"][-1] if "-c" in told else path)),)
 
 
-def _haproxy_files(running: Running, folder: str) -> tuple[str, ...]:
+def _haproxy_files(running: Running, folder: str, named: Named) -> tuple[str, ...]:
     """What `-f` names, files and folders of them, from where `-C` says."""
     told = _options(running.first.argv, {"-f", "-C", "-p", "-x", "-n", "-m", "-L", "-S"})
     base = os.path.join(folder, *told.get("-C", ()))
     found: list[str] = []
     for name in told.get("-f", ()):
         path = os.path.realpath(os.path.join(base, name))
-        inside = sorted(os.listdir(path)) if os.path.isdir(path) else None
-        names = [path] if inside is None else [os.path.join(path, one) for one in inside]
-        found += [one for one in names if inside is None or one.endswith(".cfg")]
+        inside = named.glob(f"{glob.escape(path).removeprefix('/')}/*.cfg")
+        found += [f"/{one}" for one in inside] if os.path.isdir(path) else [path]
     return tuple(found)
 
 
