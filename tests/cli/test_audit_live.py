@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+from holdfast.model.tuning import Keeper
+from holdfast.programs.tunables import PORT_RANGE, TUNABLES
 from tests.cli.run import UNPRIVILEGED, holdfast
 from tests.cli.test_up import serving as up
 from tests.edges import INSTALLED, PROGRAMS
@@ -185,6 +187,20 @@ def test_what_runs_is_compared_with_what_it_should_have(tmp_path: Path) -> None:
         assert f"{at}: {most:,} = {most + 1:,} is not so" in formulas
         (alone,) = (e for e in audited(run.process.pid)["findings"] if e["code"] == "HF501")
         assert alone["places"][0]["file"] == command
+
+
+def test_what_is_loaded_is_no_finding(tmp_path: Path) -> None:
+    """Files that say of each sysctl what the kernel has are met, ranges and lists as well."""
+    names = [row.setting for row in TUNABLES if row.keeper is Keeper.SYSCTL]
+    files = {name: Path("/proc/sys", name.replace(".", "/")) for name in names}
+    lines = [f"{name} = {file.read_text()}" for name, file in files.items() if file.exists()]
+    assert len(lines) > 5
+    (tmp_path / "sysctl.conf").write_text("".join(lines))
+    with serving([*GEVENT, "held_app:wsgi"], 2, before=UNPRIVILEGED) as run:
+        assert "HF501" not in codes(audited(run.process.pid, tmp_path))
+        low, high = files[PORT_RANGE].read_text().split()
+        (tmp_path / "sysctl.conf").write_text(f"{PORT_RANGE} = {int(low) + 1} {high}\n")
+        assert codes(audited(run.process.pid, tmp_path)).count("HF501") == 1
 
 
 @contextmanager

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.model.values import Value, derived, observed
+from holdfast.model.values import Value, compared, derived, observed
 from holdfast.sizing.layout import Program
 from holdfast.stack.differences import Difference, differences
-from holdfast.stack.effective import compared
 from holdfast.stack.process import StackProcess
 from holdfast.stack.register import find_stack
 from tests.edges import PROGRAMS

@@ -53,7 +53,7 @@ def _difference(owner: Hop | Host, value: Value, asked: Value) -> Finding:
 
 
 def _count(value: Value) -> str:
-    return format_count(value.number)
+    return str(value.value) if isinstance(value.value, str) else format_count(value.number)
 
 
 LAW = Law(

@@ -16,7 +16,7 @@ from holdfast.checks.law import number_of
 from holdfast.checks.remedy import PROCESSES
 from holdfast.cli.live_programs import SLOT, Running
 from holdfast.model.path import Hop, Host, Path, Protocol
-from holdfast.model.values import Place, Source, Value, derived, observed
+from holdfast.model.values import Place, Source, Value, compared, derived, observed
 from holdfast.observe.builds import read_version
 from holdfast.observe.cgroup import read_memory, read_pids
 from holdfast.observe.files import Files
@@ -32,8 +32,6 @@ from holdfast.readers.contract import Processes as Count
 PID, OWN = "pid", "own_descriptors"
 SLACK_S = 1.0
 """A file that is younger than its program by less may have been written just before it began."""
-AT_LEAST = frozenset({"nofile", "worker_rlimit_nofile", "ulimit_n", "pids_max"})
-"""More of these than was asked for is as good."""
 
 
 class Sockets:
@@ -239,13 +237,3 @@ def _overlaid(hop: Hop) -> Hop:
         for value in seen
     )
     return msgspec.structs.replace(said, values=(*said.values, *over))
-
-
-def compared(value: Value, asked: Value | None) -> Value:
-    """The value with what was asked for, where that is something else and not as good."""
-    number, wanted = number_of(value), number_of(asked)
-    if number is None or wanted is None or number == wanted:
-        return value
-    if value.setting in AT_LEAST and number > wanted:
-        return value
-    return msgspec.structs.replace(value, configured=asked)

@@ -9,6 +9,14 @@ import msgspec
 Scalar = int | float | str | bool
 
 
+AS_GOOD_IF_MORE = frozenset({"nofile", "worker_rlimit_nofile", "ulimit_n", "pids_max"})
+"""Settings of which more than was asked for is as good.
+
+HAProxy leaves a limit above `ulimit-n` as it is, and a worker of nginx has that of nginx until it
+has set its own.
+"""
+
+
 class Source(Enum):
     """Where a value came from."""
 
@@ -65,3 +73,12 @@ def derived(setting: str, value: Scalar, why: str) -> Value:
 def assumed(setting: str, value: Scalar, why: str) -> Value:
     """A value nobody stated; `why` is the reason for it."""
     return Value(setting, value, Source.ASSUMED, why)
+
+
+def compared(value: Value, asked: Value | None) -> Value:
+    """The value with what was `asked` for, where that is another number and not as good."""
+    if asked is None or asked.value is None or value.value in (None, asked.value):
+        return value
+    if value.setting in AS_GOOD_IF_MORE and value.number >= asked.number:
+        return value
+    return msgspec.structs.replace(value, configured=asked)

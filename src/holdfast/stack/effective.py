@@ -8,10 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-import msgspec
-
 from holdfast.model.path import Hop
-from holdfast.model.values import Value, derived, observed
+from holdfast.model.values import Value, compared, derived, observed
 from holdfast.stack.config import StackConfig
 from holdfast.stack.edge import Edge
 from holdfast.stack.edge_process import EdgeProcess
@@ -20,7 +18,6 @@ _SOMAXCONN: Final = "/proc/sys/net/core/somaxconn"
 _FLOOR: Final = "ulimit_n"
 _WORKER_FILES: Final = "worker_rlimit_nofile"
 _NOFILE: Final = "nofile"
-_FILES: Final = frozenset({_FLOOR, _WORKER_FILES, _NOFILE})
 _INFO: Final = {
     "Maxconn": "maxconn",
     "Nbthread": "nbthread",
@@ -75,19 +72,6 @@ def read_edge(edge: Edge, hop: Hop) -> tuple[Value, ...]:
         for index, room in enumerate(rooms)
     ]
     return tuple(compared(value, hop.get(value.setting)) for value in found)
-
-
-def compared(value: Value, wanted: Value | None) -> Value:
-    """The value with what was `wanted`, where that differs.
-
-    More descriptors are as good: HAProxy leaves a limit above `ulimit-n` as it is, and a worker of
-    nginx has that of nginx, which is ours, until it has set its own.
-    """
-    if wanted is None or value.value is None or wanted.value == value.value:
-        return value
-    if value.setting in _FILES and value.number >= wanted.number:
-        return value
-    return msgspec.structs.replace(value, configured=wanted)
 
 
 def _limits(process: EdgeProcess, hop: Hop) -> list[Value]:
