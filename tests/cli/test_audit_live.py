@@ -59,7 +59,7 @@ def codes(answer: Any) -> list[str]:
 
 
 @contextmanager
-def nginx(folder: Path, app: int, connections: int) -> Iterator[tuple[int, int, Path]]:
+def nginx(folder: Path, app: int | str, connections: int) -> Iterator[tuple[int, int, Path]]:
     """Yield the process, port and file of an nginx that passes on to a port."""
     port, file = free_port(), folder / "edge.conf"
     file.write_text(NGINX.format(port=port, app=app, connections=connections))
@@ -131,6 +131,24 @@ def test_an_nginx_before_a_uvicorn_is_followed(tmp_path: Path) -> None:
         assert answer["unjoined"] == []
         with Crowd(("127.0.0.1", port)) as crowd:
             fill(run, crowd, best)
+
+
+@needs_nginx
+def test_servers_in_turn_are_as_good_as_the_least(tmp_path: Path) -> None:
+    """Of two servers that one edge dials, the one with fewer descriptors counts, for both."""
+    argv = ["uvicorn", "--port", "PORT", "held_app:asgi"]
+    with ExitStack() as own:
+        runs = [
+            own.enter_context(serving(argv, 1, nofile=nofile, before=UNPRIVILEGED))
+            for nofile in (90, 50)
+        ]
+        servers = f"{runs[0].port}; server 127.0.0.1:{runs[1].port}"
+        edge, _, _ = own.enter_context(nginx(tmp_path, servers, 400))
+        alone = audited(edge)["narrowest"]
+        assert (alone["program"], alone["setting"], alone["value"]) == ("uvicorn", "nofile", 50)
+        assert alone["why"] == f"/proc/{runs[1].process.pid}/limits"
+        held = [audited(run.process.pid)["holds"] for run in runs]
+        assert held == [audited(edge)["holds"]] * 2
 
 
 @needs_nginx

@@ -114,6 +114,20 @@ class _Walk:
                 self.follow(running)
                 pids |= {running.pid, *(process.pid for process in running.serving)}
 
+    def alike(self, running: Running) -> Running:
+        """The program with all who serve of those like it that one edge dials beside it."""
+        found = {running.pid: running}
+        for dial in (dial for _, read in self.reads for hop in read.hops for dial in hop.dials):
+            those = [known for server in dial.servers for known in self._known(server.address)]
+            if running in those:
+                found |= {one.pid: one for one in those if one.program == running.program}
+        serving = tuple(process for one in found.values() for process in one.serving)
+        return msgspec.structs.replace(running, serving=serving)
+
+    def _known(self, address: Address) -> Iterator[Running]:
+        pids = {owner.pid for owner in self.sockets.owners(address)}
+        return (one for one, _ in self.reads if pids & {process.pid for process in one.serving})
+
     def _other_edges(self) -> Iterator[Running]:
         """Those that were not read, but for other containers'."""
         for process in self.processes:
@@ -181,15 +195,21 @@ def read_live(
         msgspec.structs.replace(
             read,
             hops=tuple(
-                effective(_named(hop, running, edges), running, walk.sockets, read.files, host)
+                effective(
+                    _named(hop, running, edges),
+                    running,
+                    walk.alike(running),
+                    walk.sockets,
+                    read.files,
+                    host,
+                )
                 for hop in _asked(read.hops, meant, _units(running, walk.named))
             ),
         )
         for running, read in walk.reads
     ]
     found = ways_of(Files(reads), host, versions, nofile)
-    first = {running.pid for running in started}
-    ways = [way for way in found.ways if first & set(pids_of(way.path))]
+    ways = [way for way in found.ways if pids & pids_of(way.path)]
     if not ways:
         hint = "give its files instead: `holdfast audit FILE...`"
         place = f"process {pid}"

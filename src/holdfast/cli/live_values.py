@@ -79,15 +79,24 @@ class Sockets:
 
 
 def effective(
-    found: Found, running: Running, sockets: Sockets, files: Sequence[str], host: Host
+    found: Found,
+    running: Running,
+    alike: Running,
+    sockets: Sockets,
+    files: Sequence[str],
+    host: Host,
 ) -> Found:
-    """The hop with what is so of its processes: limits, how many there are, sockets, age."""
-    nofile = _descriptors(running)
-    values = [observed(PID, running.pid, f"/proc/{running.pid}"), nofile]
+    """The hop with what is so of its processes: limits, how many there are, sockets, age.
+
+    `alike` is it with all who serve beside it: who is dialled in turn is as good as the least.
+    """
+    nofile = _descriptors(alike)
+    pids = dict.fromkeys((running.pid, *(process.pid for process in alike.serving)))
+    values = [*(observed(PID, pid, f"/proc/{pid}") for pid in pids), nofile]
     if any(value.setting == "worker_rlimit_nofile" for value in found.values):
         values.append(msgspec.structs.replace(nofile, setting="worker_rlimit_nofile"))
     if found.program in SERVERS:
-        values.append(_own(running, sockets))
+        values.append(_own(alike, sockets))
     most = read_pids(Files(), str(running.pid))[0]
     if most.value is not None and math.isfinite(most.number):
         values.append(most)
@@ -219,8 +228,9 @@ def host_of(host: Host, pids: Sequence[int], meant: Mapping[str, Value]) -> Host
 
 
 def pids_of(path: Path) -> frozenset[int]:
-    """The first process of each program on a path."""
-    return frozenset(int(pid.number) for hop in path.hops if (pid := hop.get(PID)) is not None)
+    """The processes of each program on a path."""
+    values = (value for hop in path.hops for value in hop.values)
+    return frozenset(int(value.number) for value in values if value.setting == PID)
 
 
 def overlaid(path: Path) -> Path:
