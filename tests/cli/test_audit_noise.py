@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.checks.test_documented import CASES as DOCUMENTED
 from tests.cli.within import put, within
 from tests.readers.judged import cases
 
@@ -22,6 +23,10 @@ CORPUS: tuple[dict[str, bytes], ...] = (
         "sites-enabled/app": (GUIDES / "digitalocean.conf").read_bytes(),
     },
     {"haproxy.cfg": (GUIDES / "linode-haproxy.cfg").read_bytes()},
+    *(
+        {name: text.encode() for name, text in case.files.items() if name != "source"}
+        for case in DOCUMENTED
+    ),
 )
 ODD = (
     *b"0 -1 1 2 65536 99999999999999999999 1e400 nan inf 0x10 infinity auto 1.5 10M 5s 1h".split(),
