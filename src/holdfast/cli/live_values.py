@@ -30,6 +30,8 @@ from holdfast.readers.contract import Found, Listen
 from holdfast.readers.contract import Processes as Count
 
 PID, OWN = "pid", "own_descriptors"
+CHOSEN = ("backlog", "keep_alive_s")
+"""What a supervisor chooses for its slots: no default of theirs, and nobody says it outside."""
 SLACK_S = 1.0
 """A file that is younger than its program by less may have been written just before it began."""
 
@@ -150,9 +152,9 @@ def _processes(found: Found, running: Running, cores: float) -> tuple[Count, tup
     count, wanted = len(running.serving), found.processes.on(cores) * found.copies
     why = f"processes that accept, of process {running.pid}"
     seen = observed(setting, count, why)
-    if running.program == SLOT:  # a socket each, and a backlog that their supervisor chose
-        own = derived(setting, count, why)
-        return Count(0, count, seen), (own, Value("backlog", None, Source.DERIVED, why))
+    if running.program == SLOT:  # a socket each
+        unknown = (Value(name, None, Source.DERIVED, why) for name in CHOSEN)
+        return Count(0, count, seen), (derived(setting, count, why), *unknown)
     if found.program == "haproxy":
         return Count(0, count, seen), ()
     if count == wanted:
