@@ -179,6 +179,21 @@ def test_what_is_fixed_holds(guide: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_unit_without_a_limit_gets_its_line(tmp_path: Path) -> None:
+    """`--fix` writes LimitNOFILE behind the command, however many lines that has."""
+    unit = tmp_path / "app.service"
+    unit.write_text(
+        "[Service]\nExecStart=/srv/bin/uvicorn app:app \\\n    --port 8000\nRestart=always\n"
+    )
+    options = ("--target", "2k", "--mean-time", "9")
+    assert audit(tmp_path, *options).returncode == 1
+    assert audit(tmp_path, *options, "--fix").returncode == 0
+    assert "    --port 8000\nLimitNOFILE=20" in unit.read_text()
+    assert unit.read_text().endswith("\nRestart=always\n")
+    assert "no findings" in audit(tmp_path, *options).stdout
+
+
+@pytest.mark.slow
 def test_only_what_is_listed_changes(guide: Path) -> None:
     """Every byte outside the edits that the JSON lists is as it was."""
     options = ("--target", "20k", "--nofile", "1M")

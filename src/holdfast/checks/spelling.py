@@ -87,6 +87,8 @@ ANCHORS: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
     ("gunicorn", "keep_alive_s"): (("timeout_s", "workers"), "\n{line}"),
 }
 """Where a line that is not there yet goes: behind a value of the same block, and how."""
+STARTED = "unit"
+"""A hop's value whose place is the line of a unit that starts it: behind it stand its limits."""
 WORDS = (".service", ".sh", "Procfile")
 """How the names of files end in which a command is written as a shell reads it."""
 OPTIONS = {"keepalive": "keep-alive"}
@@ -103,6 +105,9 @@ def insertion(hop: Hop, setting: str, said: str) -> tuple[Place, str] | None:
     None where no value is written that it could follow. Behind an option of gunicorn's command
     stand words; behind what a variable or a list says stands nothing.
     """
+    started = hop.get(STARTED)
+    if setting in UNIT and started is not None and started.place is not None:
+        return started.place, f"\n{said}"
     anchors, text = ANCHORS.get((hop.program, setting), ((), ""))
     for anchor in anchors:
         found = hop.get(anchor)

@@ -269,15 +269,15 @@ def read(text: Text, files: Files) -> Read:
     if (listens := _socket(text, files, unit.read)) and name.endswith(".service"):
         servers = [_listening(server, listens) for server in servers]
     values = tuple(unit.values.values())
-    hops = [under(name, server, (*values, _started(name, server.place))) for server in servers]
-    around = tuple(
-        Around(name, server.program, (*values, _started(name, server.place)))
-        for server in hops
-        if server.found is None
-    )
-    if not servers and values:
-        first = min((v.place for v in values if v.place), key=lambda place: place.start)
-        around = (Around(name, _program(name), (*values, _started(name, first))),)
+    if unit.starts:
+        values += (_started(name, unit.starts[-1].place),)
+    hops = [under(name, server, values) for server in servers]
+    around = tuple(Around(name, each.program, values) for each in hops if each.found is None)
+    if not servers and unit.values:
+        if not unit.starts:
+            first = min((v.place for v in values if v.place), key=lambda place: place.start)
+            values += (_started(name, first),)
+        around = (Around(name, _program(name), values),)
     return gathered(hops, problems, unit.read, around=around)
 
 
@@ -313,7 +313,7 @@ def _listening(server: Server, listens: tuple[Listen, ...]) -> Server:
 
 
 def _started(name: str, place: Place) -> Value:
-    """That a unit starts the program, which is why no limit of a login is its."""
+    """That a unit starts the program, which is why no limit of a login is its; by which line."""
     return Value("unit", name, Source.DERIVED, "the unit that starts it", place)
 
 
