@@ -152,13 +152,13 @@ class Lines:
                 self._undecided(line, said)
                 return True
             one = self._one(test)
-            if one is None:
+            if one is None and both:
                 self._undecided(line, said)
                 return True
-            both = both and one
+            both = both and one is True
             if test[5] != "&&":
                 either, both = either or both, True
-            if not test[5]:
+            if either or not test[5]:
                 return either
             at = test.end()
 
