@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -159,6 +160,18 @@ def save(name: str, result: dict[str, Any]) -> None:
     RESULTS.mkdir(exist_ok=True)
     target = RESULTS / f"{name}.json"
     target.write_text(json.dumps(about() | result, indent=1) + "\n")
+
+
+@contextmanager
+def busy_core() -> Iterator[None]:
+    """One core busy meanwhile."""
+    argv = ["taskset", "-c", "0", sys.executable, "-c", "while True: pass"]
+    process = subprocess.Popen(argv)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
 
 
 def finite(value: object) -> object:

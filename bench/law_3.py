@@ -11,36 +11,18 @@ Needs both edges, and root for the stacks that have a network of their own. Half
 
 from __future__ import annotations
 
-import argparse
-import json
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from _rig import RESULTS, about
+from _draws import Draws, run_draws
+from _rig import RESULTS
 from tests.law3.judge import complaints
 from tests.law3.measure import failures, past
 from tests.law3.predictions import drawn, next_wall, raised, walls
 from tests.law3.stacks import KINDS, STACKS
 
-TARGET = RESULTS / "law-3.json"
 
-
-def write(runs: list[dict[str, Any]]) -> None:
-    """Write all runs so far, one a line; the head says what each stack is and shows."""
-    stacks = {
-        make.__name__.strip("_"): {"kind": kind, "shows": make.__doc__}
-        for kind, makes in KINDS.items()
-        for make in makes
-    }
-    head = json.dumps(about() | {"stacks": stacks}, indent=1).removesuffix("\n}")
-    lines = ",\n".join(json.dumps(run) for run in runs)
-    TARGET.write_text(f'{head},\n "runs": [\n{lines}\n ]\n}}\n')
-
-
-def predict(name: str, seed: int, *, busy: bool) -> dict[str, Any]:
+def predict(name: str, seed: int, busy: bool) -> dict[str, Any]:
     """What is said of a stack, before it is run."""
     stack = drawn(name, seed)
     return {
@@ -75,44 +57,15 @@ def measure(run: dict[str, Any]) -> None:
     ]
 
 
-@contextmanager
-def busy_core() -> Iterator[None]:
-    """One core busy meanwhile."""
-    argv = ["taskset", "-c", "0", sys.executable, "-c", "while True: pass"]
-    process = subprocess.Popen(argv)
-    try:
-        yield
-    finally:
-        process.kill()
-        process.wait()
-
-
 def main() -> int:
     """Predict, run and compare the stacks named, or all; 1 where one broke the law."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("stacks", nargs="*", default=list(STACKS))
-    parser.add_argument("--seeds", default="0-19", help="the first and the last")
-    parser.add_argument("--busy", action="store_true", help="one core busy meanwhile")
-    given = parser.parse_args()
-    first, _, last = given.seeds.partition("-")
-    runs: list[dict[str, Any]] = []
-    if TARGET.exists():
-        runs = json.loads(TARGET.read_text())["runs"]
-    broken = 0
-    with busy_core() if given.busy else nullcontext():
-        for seed in range(int(first), int(last or first) + 1):
-            new = [predict(name, seed, busy=given.busy) for name in given.stacks]
-            again = {(run["stack"], run["seed"]) for run in new}
-            runs = [run for run in runs if (run["stack"], run["seed"]) not in again] + new
-            write(runs)
-            for run in new:
-                measure(run)
-                write(runs)
-                broken += len(run["broken"])
-                for complaint in run["broken"]:
-                    print(f"{run['stack']}, seed {seed}: {complaint}")
-            print(f"seed {seed}: {len(new)} stacks")
-    return int(broken > 0)
+    stacks = {
+        make.__name__.strip("_"): {"kind": kind, "shows": make.__doc__}
+        for kind, makes in KINDS.items()
+        for make in makes
+    }
+    target = RESULTS / "law-3.json"
+    return run_draws(Draws(target, {"stacks": stacks}, STACKS, predict, measure), __doc__)
 
 
 if __name__ == "__main__":

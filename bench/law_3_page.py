@@ -116,10 +116,11 @@ def first_draws(found: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return [(name, min(runs, key=lambda run: run["seed"])) for name, runs in by_stack(found)]
 
 
-def by_stack(found: dict[str, Any]) -> list[tuple[str, list[dict[str, Any]]]]:
-    """The runs of each stack, in the order in which the stacks stand."""
-    order = list(found["stacks"])
-    runs = sorted(found["runs"], key=lambda run: order.index(run["stack"]))
+def by_stack(found: dict[str, Any], kind: str = "stacks") -> list[tuple[str, list[dict[str, Any]]]]:
+    """The runs of each stack, or of each of another kind, in the order in which those stand."""
+    order = list(found[kind])
+    runs = [run for run in found["runs"] if run["stack"] in order]
+    runs.sort(key=lambda run: order.index(run["stack"]))
     return [(name, list(group)) for name, group in groupby(runs, key=lambda run: run["stack"])]
 
 
