@@ -113,7 +113,7 @@ def _guide(run: dict[str, Any]) -> list[str]:
 def main() -> int:
     """Predict, run and compare the stacks named, or all; 1 where one broke the law."""
     stacks = {
-        name: {"shows": one.shows, "files": files(name), "target": one.target, "left": one.left}
+        name: {"shows": one.shows, "files": files(name), "target": one.target}
         for name, one in STACKS.items()
     }
     guides = {name: {"shows": one.shows, "files": one.names()} for name, one in GUIDES.items()}

@@ -77,8 +77,8 @@ def runs(found: dict[str, Any]) -> list[str]:
     """Of each stack all draws together."""
     lines = [
         "| stack | what it shows | runs | best was said | furthest from it | failed at sure "
-        "| act as said | next wall as said | held the target once fixed | left to a person |",
-        "|---|---|--:|--:|--:|--:|--:|--:|--:|---|",
+        "| act as said | next wall as said | held the target once fixed |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for name, every in by_stack(found):
         stack = found["stacks"][name]
@@ -90,7 +90,7 @@ def runs(found: dict[str, Any]) -> list[str]:
         lines.append(
             f"| {name} | {stack['shows']} | {len(every)} | {min(best)} to {max(best)} "
             f"| {max(off, default='-')} | {failed} | {sum(map(act_as_said, ended))} "
-            f"| {sum(map(next_as_said, ended))} | {held} | {', '.join(stack['left']) or '-'} |"
+            f"| {sum(map(next_as_said, ended))} | {held} |"
         )
     every = [run for run in found["runs"] if run["stack"] in found["stacks"]]
     broken, busy = sum(bool(run["broken"]) for run in every), sum(run["busy"] for run in every)

@@ -23,7 +23,7 @@ def left_wrong(files: Written, stack: Stack) -> list[str]:
     """The errors and warnings that a second audit with the same target has, or its exit code."""
     code, answer = printed(files, *_options(stack))
     found = [f for f in answer["findings"] if f["severity"] != "note"]
-    wrong = [f"{f['code']}: {f['message']}" for f in found if f["code"] not in stack.left]
+    wrong = [f"{f['code']}: {f['message']}" for f in found]
     return wrong or ([f"exit code {code}"] if code else [])
 
 

@@ -21,8 +21,7 @@ BURST = ("--target", "100", "--mean-time", "1")
 class Stack(NamedTuple):
     """`stops` is the setting that stops it; `target` is what it must hold once it is mended.
 
-    `options` are the audit's; `stopped` names who stands still, so that a queue is seen; `left` are
-    codes of warnings that name a line to take out, which a person does.
+    `options` are the audit's; `stopped` names who stands still, so that a queue is seen.
     """
 
     shows: str
@@ -30,7 +29,6 @@ class Stack(NamedTuple):
     target: int = MANY
     options: tuple[str, ...] = ()
     stopped: str = ""
-    left: tuple[str, ...] = ()
 
 
 STACKS = {
@@ -48,9 +46,7 @@ STACKS = {
     "haproxy_server": Stack("`maxconn` of each server, which waits", "server_maxconn"),
     "haproxy_tcp": Stack("TCP mode with a global `maxconn`", "maxconn"),
     "haproxy_uvicorn": Stack("uvicorns on unix sockets, one by one", "limit_concurrency"),
-    "unit_gunicorn_uvicorn": Stack(
-        "a class of workers that enforces nothing", "nofile", left=("HF301",)
-    ),
+    "unit_gunicorn_uvicorn": Stack("a class of workers that enforces nothing", "nofile"),
     "unit_uvicorn": Stack("two workers that race for descriptors", "nofile"),
     "nginx_granian": Stack("granian's `--backpressure` behind nginx", "backpressure"),
     "compose_gevent": Stack("a Compose service with `ulimits`", "nofile"),

@@ -8,6 +8,7 @@ import msgspec
 
 from holdfast.checks.audit import Audit, audit
 from holdfast.checks.remedy import applied
+from holdfast.checks.removal import around
 from holdfast.model.finding import Change, Edit, Finding
 from holdfast.model.path import Demand, Path
 
@@ -48,6 +49,22 @@ def changes_for(path: Path, demand: Demand) -> Mended:
         path = applied(path, todo.changes)
         seen = audit(path, demand, demand.in_flight)
     return Mended(tuple(last.values()), seen)
+
+
+def settled(mended: Mended, files: Mapping[str, bytes]) -> Mended:
+    """The same with every removal as the span that goes; one that no text tells is left by hand."""
+
+    def spans(change: Change) -> Change:
+        edits: list[Edit] = []
+        for edit in change.edits:
+            place = edit.place
+            whole = around(files[place.file], place) if edit.is_removal else place
+            if whole is None:
+                return msgspec.structs.replace(change, edits=())
+            edits.append(Edit(whole, edit.text))
+        return msgspec.structs.replace(change, edits=tuple(edits))
+
+    return msgspec.structs.replace(mended, changes=tuple(map(spans, mended.changes)))
 
 
 def _is_new(finding: Finding, last: Mapping[tuple[str, str], Change]) -> bool:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from holdfast.checks.law import Law, Subject, finding
 from holdfast.checks.walls import binding
-from holdfast.model.finding import Finding, Severity
+from holdfast.model.finding import Change, Edit, Finding, Severity
+from holdfast.model.values import Source, Value
 
 CODE = "HF301"
 
@@ -17,6 +18,8 @@ def check(subject: Subject) -> Iterator[Finding]:
         value = binding(limit)
         if limit.enforcer or value is None:
             continue
+        gone = Value(value.setting, None, Source.DERIVED, "nothing enforces it")
+        edits = () if value.place is None else (Edit(value.place, "", is_removal=True),)
         yield finding(
             CODE,
             Severity.WARNING,
@@ -24,6 +27,7 @@ def check(subject: Subject) -> Iterator[Finding]:
             f"remove `{value.setting}`, or choose what enforces it",
             value,
             formula=limit.formula,
+            changes=(Change(limit.hop, gone, f"no `{value.setting}`", edits),),
         )
 
 

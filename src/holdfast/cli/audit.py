@@ -12,7 +12,7 @@ import msgspec
 
 from holdfast.checks.audit import Audit
 from holdfast.checks.audit import audit as audit_path
-from holdfast.checks.mend import Mended, changes_for, edited
+from holdfast.checks.mend import Mended, changes_for, edited, settled
 from holdfast.cli import say
 from holdfast.cli.audit_files import read_all
 from holdfast.cli.audit_input import SOFT_NOFILE, SOFT_WHY, Input, read_input
@@ -107,6 +107,8 @@ def audit(**given: Any) -> int:
         from holdfast.cli.audit_live import without_proc
 
         mended = without_proc(mended)
+    if mended is not None:
+        mended = settled(mended, _changing(tree, mended))
     _print(asked, whole, mended, found, tree)
     if asked.fix and mended is not None:
         return _write(tree, mended)
@@ -254,12 +256,17 @@ def _some(head: str, said: tuple[str, ...]) -> None:
         say.item(head, f"{len(said) - MOST_SAID:,} more; --json has all")
 
 
+def _changing(tree: Tree, mended: Mended) -> dict[str, bytes]:
+    """The files that change, as they are."""
+    edits = (edit for change in mended.changes for edit in change.edits)
+    names = dict.fromkeys(edit.place.file for edit in edits)
+    return {name: tree.read(name) or b"" for name in names}
+
+
 def _files(tree: Tree, mended: Mended) -> tuple[dict[str, bytes], dict[str, bytes]]:
     """The files that change, as they are and as they become."""
-    edits = [edit for change in mended.changes for edit in change.edits]
-    names = dict.fromkeys(edit.place.file for edit in edits)
-    before = {name: tree.read(name) or b"" for name in names}
-    return before, edited(before, edits)
+    before = _changing(tree, mended)
+    return before, edited(before, (edit for change in mended.changes for edit in change.edits))
 
 
 def _diff(tree: Tree, mended: Mended) -> str:

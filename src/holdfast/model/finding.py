@@ -18,10 +18,15 @@ class Severity(Enum):
 
 
 class Edit(msgspec.Struct, frozen=True):
-    """What replaces a span of a file; a span without width is where `text` goes in."""
+    """What replaces a span of a file; a span without width is where `text` goes in.
+
+    With `is_removal` the span is a value's that is to be taken out with what names it, which only
+    the file's text tells.
+    """
 
     place: Place
     text: str
+    is_removal: bool = False
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -50,5 +55,6 @@ class Finding(msgspec.Struct, frozen=True):
 
     @property
     def edits(self) -> tuple[Edit, ...]:
-        """What to replace in the files that were given."""
-        return tuple(edit for change in self.changes for edit in change.edits)
+        """What to replace in the files that were given, as far as the spans alone say it."""
+        edits = (edit for change in self.changes for edit in change.edits)
+        return tuple(edit for edit in edits if not edit.is_removal)
