@@ -52,3 +52,15 @@ def test_what_all_say_is_changed_for_all() -> None:
     assert (said["nginx.conf"].count("=90"), said["Procfile"].count(" 64\n")) == (0, 0)
     again = way(said["nginx.conf"], said["Procfile"])
     assert audit(again.path, demand(600), 600).is_enough
+
+
+def test_who_has_more_keeps_it() -> None:
+    """A server with a larger number than all need is not lowered, and that they differ is said."""
+    apps = APPS.replace("8003 --limit-concurrency 64", "8003 --limit-concurrency 5000")
+    assert way().assumed == ()
+    found = way(apps=apps)
+    assert len(found.assumed) == 1
+    mended = changes_for(found.path, demand(600))
+    edits = [edit for change in mended.changes for edit in change.edits]
+    said = edited({**FILES, "Procfile": apps.encode()}, edits)["Procfile"].decode()
+    assert (said.count(" 64\n"), said.count(" 5000\n")) == (0, 1)

@@ -194,6 +194,21 @@ def test_a_unit_without_a_limit_gets_its_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("other", "said_so"), [(64, False), (65, True)])
+def test_servers_that_differ_are_said(tmp_path: Path, other: int, said_so: bool) -> None:
+    """Servers of one upstream are judged by the first; another number of one is said."""
+    (tmp_path / "nginx.conf").write_text(
+        "events { worker_connections 500; }\nhttp {\n"
+        "upstream app { least_conn; server 127.0.0.1:8001; server 127.0.0.1:8002; }\n"
+        "server { listen 80; location / { proxy_pass http://app; } } }\n"
+    )
+    run = "uvicorn a:b --port {} --limit-concurrency {}\n"
+    (tmp_path / "Procfile").write_text(f"a: {run.format(8001, 64)}b: {run.format(8002, other)}")
+    granted = ["all servers of `app` are taken to be like `a: a:b`"] if said_so else []
+    assert said(tmp_path)["granted"] == granted
+
+
+@pytest.mark.slow
 def test_only_what_is_listed_changes(guide: Path) -> None:
     """Every byte outside the edits that the JSON lists is as it was."""
     options = ("--target", "20k", "--nofile", "1M")

@@ -100,7 +100,7 @@ def change_of(path: Path, of: str, value: Value) -> Change:
         line = f"{PORT_RANGE} = {ends[0]} {ends[1]}"
     assert value.value is not None
     text = spelling.amount(program, value.setting, value.value)
-    spans = [old.place for old in owner.values if old.setting == value.setting]
+    spans = [old.place for old in owner.values if _is_other(old, owner, value)]
     edits = tuple(Edit(place, text) for place in dict.fromkeys(spans) if place is not None)
     if not edits and hop is not None:
         found = spelling.insertion(hop, value.setting, line)
@@ -141,6 +141,16 @@ def _change(path: Path, limit: Limit, value: Value) -> Change:
     if host.get(value.setting) and not hop.get(value.setting):
         return change_of(path, host.name, value)
     return change_of(path, hop.name, own_files(hop, value))
+
+
+def _is_other(old: Value, owner: Hop | Host, new: Value) -> bool:
+    """Whether a value gives way to a new one: of several servers, who has more keeps it."""
+    if old.setting != new.setting:
+        return False
+    now = owner.get(new.setting)
+    if not (_counts(old) and _counts(now) and _counts(new)) or now.number > new.number:
+        return True
+    return old.number < new.number
 
 
 def own_files(hop: Hop, value: Value) -> Value:

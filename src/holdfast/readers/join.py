@@ -149,7 +149,7 @@ class _Join:
         first, listen, _ = next(iter(met.values()))
         count = sum(self._processes(one) * times for one, _, times in met.values())
         alone = count == sum(times for _, _, times in met.values())
-        if {one.program for one, _, _ in met.values()} != {first.program}:
+        if any(_differ(first, one) for one, _, _ in met.values()):
             granted.append(f"all servers of `{dial.name}` are taken to be like `{first.name}`")
         onward = [d for d in first.dials if not d.listens or listen.address in d.listens]
         for next_dial in onward or (None,):
@@ -277,6 +277,18 @@ def _link(dial: Dial, hop: Hop, servers: int, found: Found | None, *, alone: boo
         dial.idle_s,
         kept or Value("listener_idle_s", None, Source.DEFAULT, hop.program),
         None if alone and hop.processes > 1 else max(1, servers),
+    )
+
+
+def _differ(one: Found, other: Found) -> bool:
+    """Whether two servers are not alike: another program, or another number of the same setting.
+
+    Each has a port of its own.
+    """
+    told = dict(_settings(one.values))
+    return one.program != other.program or any(
+        setting != "port" and isinstance(value, int | float) and told.get(setting, value) != value
+        for setting, value in _settings(other.values)
     )
 
 
