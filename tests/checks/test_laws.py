@@ -247,6 +247,11 @@ PAIRS = (
         path(nginx(worker_connections=4_096, worker_rlimit_nofile=1_024), gunicorn()),
         path(nginx(worker_connections=4_096, worker_rlimit_nofile=8_192), gunicorn()),
     ),
+    Pair(
+        "HF405",
+        path(gunicorn(400, base_bytes=50_000_000), on=host(memory_available=8 * GIB)),
+        path(gunicorn(100, base_bytes=50_000_000), on=host(memory_available=8 * GIB)),
+    ),
     Pair("HF403", path(haproxy(nofile=1_024), gunicorn()), path(haproxy(nofile=4_100), gunicorn())),
     Pair(
         "HF404",

@@ -179,6 +179,42 @@ def test_what_is_fixed_holds(guide: Path) -> None:
 
 
 @pytest.mark.slow
+def test_all_files_are_fixed_or_none(guide: Path) -> None:
+    """Where one cannot be written that is told, and the others are as they were."""
+    options = ("--target", "20k", "--nofile", "1M", "--fix")
+    files = {file: file.read_bytes() for file in guide.rglob("*") if file.is_file()}
+    blocked = guide / ".nginx.conf.holdfast"
+    blocked.mkdir()
+    done = audit(guide, *options)
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert "error: it cannot be written: Is a directory\n  at nginx.conf\nhint: " in done.stderr
+    assert {file: file.read_bytes() for file in guide.rglob("*") if file.is_file()} == files
+    blocked.rmdir()
+    os.chmod(guide / "nginx.conf", 0o640)
+    assert audit(guide, *options).returncode == 0
+    assert (guide / "nginx.conf").stat().st_mode & 0o777 == 0o640
+    assert {file for file in guide.rglob("*") if file.is_file()} == set(files)
+
+
+@pytest.mark.slow
+def test_memory_that_is_told_is_counted(tmp_path: Path) -> None:
+    """400 workers do not fit 8 GiB, nor 10,000 requests 300 MiB; what each takes is assumed."""
+    file = tmp_path / "gunicorn.conf.py"
+    file.write_text(GUNICORN.replace("workers = 4", "workers = 400").replace("1000", "2000"))
+    few = said(tmp_path, "--memory", "8GiB")
+    assert "HF405" in {finding["code"] for finding in few["findings"]}
+    assert {"base_bytes", "request_bytes"} <= {each["setting"] for each in few["assumed"]}
+    file.write_text(file.read_text().replace("workers = 400", "workers = 4"))
+    assert "HF405" not in {each["code"] for each in said(tmp_path, "--memory", "8GiB")["findings"]}
+    options = ("--target", "4k", "--nofile", "1M", "--cores", "4")
+    for size, short in (("300MiB", True), ("8GiB", False)):
+        answer = said(tmp_path, *options, "--memory", size)
+        found = [each for each in answer["findings"] if each["code"] == "HF105"]
+        assert bool(found) is short
+        assert all(not each["changes"] for each in found)
+
+
+@pytest.mark.slow
 def test_a_unit_without_a_limit_gets_its_line(tmp_path: Path) -> None:
     """`--fix` writes LimitNOFILE behind the command, however many lines that has."""
     unit = tmp_path / "app.service"
@@ -255,6 +291,10 @@ def test_sarif_has_what_its_schema_asks_for(guide: Path) -> None:
         ([".", "--fix"], "changes need a number to reach"),
         ([".", "--assume", "plan-9"], "`plan-9` is not known"),
         ([".", "--assume", "iis=10"], "`iis` is not known"),
+        ([".", "--assume", "nginx="], "`` is no version"),
+        ([".", "--assume", "nginx=new"], "`new` is no version"),
+        ([".", "--mean-time", "0"], "a mean time of zero makes no rate"),
+        ([".", "--json", "--sarif"], "it is one form or the other"),
     ],
 )
 @pytest.mark.slow

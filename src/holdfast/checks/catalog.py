@@ -32,6 +32,7 @@ from holdfast.checks import (
     upgrade,
     upstream_keepalive,
     worker_class,
+    worker_memory,
     workers,
 )
 from holdfast.checks.law import Law, Subject
@@ -47,6 +48,7 @@ LAWS: dict[str, Law] = {
         *(unenforced.LAW, worker_class.LAW, gone.LAW, cut_backlog.LAW, login_limits.LAW),
         *(sysctls.LAW, overridden.LAW, port_clash.LAW, somaxconn.LAW),
         *(buffers.LAW, workers.LAW, few_descriptors.LAW, nr_open.LAW),
+        worker_memory.LAW,
         *(effective.LAW, changed.LAW),
     )
 }

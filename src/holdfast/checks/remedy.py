@@ -41,7 +41,7 @@ def wanted_of(limit: Limit, demand: Demand) -> float:
 
 def remedy(path: Path, limit: Limit, demand: Demand) -> tuple[Change, ...]:
     """The changes that make `limit` hold the demand; empty where no value of a file does it."""
-    if limit.bounds == "rate":
+    if limit.bounds == "rate" or limit.resource == "memory":  # no file gives a machine more
         return ()
     share = wanted_of(limit, demand) / limit.capacity if limit.capacity > 0 else math.inf
     instead = _instead(path, limit, share)

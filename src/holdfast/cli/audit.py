@@ -14,6 +14,7 @@ from holdfast.checks.audit import Audit
 from holdfast.checks.audit import audit as audit_path
 from holdfast.checks.mend import Mended, changes_for, edited, settled
 from holdfast.cli import say
+from holdfast.cli.audit_costs import with_memory
 from holdfast.cli.audit_files import read_all
 from holdfast.cli.audit_input import SOFT_NOFILE, SOFT_WHY, Input, read_input
 from holdfast.cli.options import COUNT, COUNT_OR_ZERO, SECONDS, Parsed, json_option
@@ -28,6 +29,7 @@ from holdfast.model.values import Source, Value, assumed
 from holdfast.observe.host import read_host
 from holdfast.observe.tree import Tree
 from holdfast.programs.catalog import RUN
+from holdfast.programs.rows import parts
 
 CORES = 2
 MEAN_TIME_S = 20.0
@@ -119,6 +121,11 @@ def audit(**given: Any) -> int:
 def _check(asked: Asked) -> None:
     if (asked.diff or asked.fix) and asked.target is None:
         raise BadInput("changes need a number to reach", place="--target", hint="add `-n 50k`")
+    if asked.mean_time == 0:
+        hint = "name how long a request takes, like `20s`"
+        raise BadInput("a mean time of zero makes no rate", place="--mean-time", hint=hint)
+    if asked.as_json and asked.as_sarif:
+        raise BadInput("it is one form or the other", place="--sarif", hint="leave out `--json`")
     if asked.live is None and not asked.paths:
         hint = "name files or folders, or a process with `--live PID`"
         raise BadInput("there is nothing to audit", hint=hint)
@@ -162,6 +169,8 @@ def _audited(asked: Asked, path: Path, problems: tuple[Finding, ...], versions: 
     burst = 0 if asked.target is None else math.ceil(number / mean)
     kinds = (Kind("any", 1.0, mean),)
     demand = Demand(number, kinds, asked.idle, float(asked.streams), burst)
+    if asked.live is None:  # what runs has taken its memory already
+        path = with_memory(path)
     told = audit_path(path, demand, asked.target, problems)
     taken = (versions[hop.program] for hop in path.hops if hop.program in versions)
     told_by = {hop.program: hop.version for hop in path.hops}
@@ -207,6 +216,9 @@ def _packages(asked: Asked) -> tuple[Packages, Versions]:
         if is_version and name not in versions:
             known = ", ".join(f"`{name}`" for name in versions)
             raise BadInput(f"`{name}` is not known", place="--assume", hint=f"one of {known}")
+        if is_version and not parts(version):
+            hint = f"write it like `{name}={versions[name].value}`"
+            raise BadInput(f"`{version}` is no version", place="--assume", hint=hint)
         if is_version:
             versions[name] = Value(name, version, Source.WRITTEN, "--assume")
     return packages, versions
@@ -281,9 +293,11 @@ def _diff(tree: Tree, mended: Mended) -> str:
 
 
 def _write(tree: Tree, mended: Mended) -> int:
-    _, after = _files(tree, mended)
-    for name, data in after.items():
-        tree.write(name, data)
+    from holdfast.cli.audit_fix import write_all
+
+    before, after = _files(tree, mended)
+    write_all(tree, before, after)
+    for name in after:
         say.say(f"written: {name}")
     for change in mended.by_hand:
         say.say(f"left to you: {change.line} ({change.of})")

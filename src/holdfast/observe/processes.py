@@ -70,7 +70,8 @@ class Processes:
             raise BadInput("there is no such process", place=f"process {pid}", hint=hint)
         place = f"process {pid} ({process.name})"
         if not process.argv:
-            raise BadInput("it is a thread of the kernel, or has ended", place=place)
+            hint = "name the process of a program: `pgrep -a nginx` finds it"
+            raise BadInput("it is a thread of the kernel, or has ended", place=place, hint=hint)
         if self.held(pid) is None:
             hint = f"run as {_owner(pid)}, or as root"
             raise BadInput("it is not ours to look into", place=place, hint=hint)

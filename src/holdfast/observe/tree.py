@@ -71,15 +71,6 @@ class Tree:
         found = islice(glob.iglob(pattern, root_dir=self.root), MOST_FILES)
         return tuple(sorted(found))
 
-    def write(self, name: str, data: bytes) -> None:
-        """Replace what the file says, at once; raises OSError where that may not be."""
-        path = self.real(name)
-        beside = f"{path}.holdfast"
-        with open(beside, "wb") as file:
-            file.write(data)
-            os.fchmod(file.fileno(), stat.S_IMODE(os.stat(path).st_mode))
-        os.replace(beside, path)
-
     def _below(self, path: str) -> Iterator[str]:
         if not os.path.isdir(path):
             yield os.path.relpath(path, self.root)
