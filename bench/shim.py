@@ -10,7 +10,6 @@ and the shim echoes it. Writes bench/results/shim.json after each pair.
 
 from __future__ import annotations
 
-import os
 import socket
 import statistics
 import subprocess
@@ -26,11 +25,6 @@ PAIRS = 9
 SECONDS = 2
 CONNECTIONS = 64
 NONCES = {"plain": "off", "nonce": "check"}
-ENGINE = {
-    "HOLDFAST_BACKLOG": "4096",
-    "HOLDFAST_KEEP_ALIVE_S": "65",
-    "HOLDFAST_GRACE_S": "5",
-}
 HEADERS = [(b"content-type", b"text/plain"), (b"content-length", b"6")]
 
 Call = Callable[..., Awaitable[None]]
@@ -47,11 +41,11 @@ def serve(kind: str, port: int, folder: str) -> None:
     import uvicorn
 
     from holdfast.wire import Gauge
-    from holdfast.worker.__main__ import _config
     from holdfast.worker.collector import settle
+    from holdfast.worker.engines.uvicorn import make_config
     from holdfast.worker.shim import Shim
 
-    config = _config(app)
+    config = make_config(app, behind_edge=False, backlog=4_096, keep_alive_s=75, grace_s=30)
     config.lifespan = "off"
     config.load()
     if kind == "shim":
@@ -69,7 +63,7 @@ def server(kind: str) -> Iterator[tuple[int, int]]:
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="holdfast-shim-") as folder:
         argv = ["taskset", "-c", str(SERVER_CORE), sys.executable, __file__]
-        process = subprocess.Popen([*argv, kind, str(port), folder], env=os.environ | ENGINE)
+        process = subprocess.Popen([*argv, kind, str(port), folder])
         try:
             wait(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0)
             yield port, process.pid

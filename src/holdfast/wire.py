@@ -9,7 +9,7 @@ import json
 import mmap
 import os
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal, NamedTuple
 
 # Environment of a worker process.
 ENV_APP: Final = "HOLDFAST_APP"
@@ -35,6 +35,34 @@ ENV_DIALLER_IDLE_S: Final = "HOLDFAST_DIALLER_IDLE_S"
 ENV_IN_FLIGHT: Final = "HOLDFAST_IN_FLIGHT"
 """The number that the whole path was sized for; the kit sizes pools from it."""
 ENV_WORKERS: Final = "HOLDFAST_WORKERS"
+
+ENV_ENGINE: Final = "HOLDFAST_ENGINE"
+"""The name of `ENGINES` that serves the app."""
+ENV_CAP: Final = "HOLDFAST_CAP"
+"""What the engine serves at once, where it caps anything; 0: as much as it does by itself."""
+
+Interface = Literal["ASGI", "WSGI", "Tornado"]
+
+
+class Engine(NamedTuple):
+    """What serves an app inside a worker, and what has to be there for it.
+
+    `caps` names what it has no more of than it was told (connections, threads), where it has such a
+    cap. `distribution` is the package that is imported; `extra` brings it, none is always there.
+    """
+
+    interface: Interface
+    distribution: str
+    extra: str = ""
+    caps: str = ""
+
+
+ENGINES: Final = {
+    "uvicorn": Engine("ASGI", "uvicorn"),
+    "hypercorn": Engine("ASGI", "hypercorn", "hypercorn"),
+}
+"""By name; what the worker runs for each is a file of `worker/engines/`."""
+USUAL_ENGINE: Final = "uvicorn"
 
 # Control messages, worker -> supervisor: {"type": READY}, {"type": CUT, "requests": n}, or
 # {"type": FAILED, "stage": ..., "error": ..., "place": ..., "hint": ..., "trace": ...}.

@@ -12,7 +12,7 @@ import pytest
 
 from holdfast.model.values import assumed
 from holdfast.stack.config import EdgeConfig
-from holdfast.worker.serve import LINGER_S
+from holdfast.worker.leaving import LINGER_S
 from tests.edges import INSTALLED
 from tests.helpers import wait_until
 from tests.stack.driving import (

@@ -8,6 +8,7 @@ import msgspec
 
 from holdfast.model.path import Hop
 from holdfast.model.values import Value
+from holdfast.wire import USUAL_ENGINE
 from holdfast.writers.site import Balance
 
 Listen = Literal["tcp", "slots"]
@@ -42,6 +43,9 @@ class StackConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     With `listen` "tcp" each worker accepts from a socket of the port. With "slots" it accepts from
     a unix socket that the path `slot-N.sock` leads to; then `edge` listens on the port, or nobody.
     Whoever dials the slots keeps an idle connection `dialler_idle_s` at most.
+
+    `engine` is a name of `wire.ENGINES`, and `cap` what a worker of it has at once, of whatever it
+    caps; 0 leaves it as the engine has it.
     """
 
     app: str
@@ -60,6 +64,8 @@ class StackConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     listen: Listen = "tcp"
     dialler_idle_s: float = 5.0
     edge: EdgeConfig | None = None
+    engine: str = USUAL_ENGINE
+    cap: int = 0
 
 
 class Event(msgspec.Struct, frozen=True, tag="event", omit_defaults=True):

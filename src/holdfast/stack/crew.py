@@ -85,6 +85,8 @@ class Worker(Child):
             wire.ENV_DIALLER_IDLE_S: _dialler_idle_s(config),
             wire.ENV_IN_FLIGHT: config.in_flight,
             wire.ENV_WORKERS: config.slots,
+            wire.ENV_ENGINE: config.engine,
+            wire.ENV_CAP: config.cap,
         }
         told = {key: text.replace("{run_dir}", run_dir.path) for key, text in config.env.items()}
         env = {**os.environ, **told, **{name: str(value) for name, value in own.items()}}

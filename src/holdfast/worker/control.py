@@ -1,13 +1,14 @@
-"""The worker's end of the socket to its supervisor: one JSON message a line, both ways."""
+"""The worker's end of the socket to its supervisor: one JSON message a line, both ways.
+
+Imports no event loop, since what gevent replaces must not have been imported before.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import socket
-from collections.abc import Callable
 
-from holdfast.wire import DRAIN, READY, decode, encode
+from holdfast.wire import DRAIN, decode, encode
 from holdfast.worker.failure import Failure
 
 
@@ -26,25 +27,30 @@ class Control:
         """Report why the app cannot be served."""
         self._send(failure.as_message(kind, stage))
 
-    def listen(self, on_drain: Callable[[], None]) -> None:
-        """From now on call `on_drain` when the supervisor asks for it. Needs a running loop."""
-        self._socket.setblocking(False)
-        asyncio.get_running_loop().add_reader(self._socket.fileno(), self._hear, on_drain)
-        self.say(READY)
+    def fileno(self) -> int:
+        """The descriptor that becomes readable when the supervisor has said something."""
+        return self._socket.fileno()
+
+    def setblocking(self, blocking: bool) -> None:
+        """Whether `hear` waits."""
+        self._socket.setblocking(blocking)
+
+    def hear(self) -> bool:
+        """Take in what was said; whether it is a call to drain."""
+        try:
+            data = self._socket.recv(4096)
+        except BlockingIOError:
+            return False
+        except OSError:
+            data = b""
+        messages, self._buffer = decode(self._buffer + data)
+        return not data or any(message.get("type") == DRAIN for message in messages)
+
+    def hang_up(self) -> None:
+        """Hear no more: whoever waits in `hear` is called to drain."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RD)
 
     def _send(self, message: dict[str, object]) -> None:
         with contextlib.suppress(OSError):
             self._socket.sendall(encode(message))
-
-    def _hear(self, on_drain: Callable[[], None]) -> None:
-        try:
-            data = self._socket.recv(4096)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        messages, self._buffer = decode(self._buffer + data)
-        if not data:
-            asyncio.get_running_loop().remove_reader(self._socket.fileno())
-        if not data or any(message.get("type") == DRAIN for message in messages):
-            on_drain()

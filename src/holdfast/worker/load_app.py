@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import inspect
 import os
 import sys
 from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
+from holdfast.wire import USUAL_ENGINE, Interface
 from holdfast.worker.failure import Failure, place_of, raised, tail_of
+from holdfast.worker.interfaces import must_speak
 
 
-def load_app(target: str, app_dir: str) -> Callable[..., Any]:
-    """The app that `target` names; raises Failure."""
+def load_app(
+    target: str, app_dir: str, interface: Interface = "ASGI", engine: str = USUAL_ENGINE
+) -> Callable[..., Any]:
+    """The app that `target` names, for an engine that serves `interface`; raises Failure."""
     module_name, _, attribute = target.partition(":")
     if not module_name or not attribute:
         raise Failure(f"`{target}` names no app", hint="write it as `module:attribute`")
@@ -33,7 +36,7 @@ def load_app(target: str, app_dir: str) -> Callable[..., Any]:
                 place=getattr(module, "__file__", None),
                 hint=_did_you_mean(f"{module_name}:", name, _callables(app)),
             ) from None
-    _must_be_asgi(target, app, getattr(module, "__file__", None))
+    must_speak(interface, engine, target, app, getattr(module, "__file__", None))
     return app  # type: ignore[no-any-return]
 
 
@@ -55,21 +58,6 @@ def _import(name: str, app_dir: str) -> ModuleType:
         raise
     except BaseException as error:
         raise raised(f"importing `{name}`", error, app_dir) from None
-
-
-def _must_be_asgi(target: str, app: Any, place: str | None) -> None:
-    if not callable(app):
-        fault = f"`{target}` is of type {type(app).__name__}, which cannot be called"
-        raise Failure(
-            fault, place=place, hint="name an ASGI app: `async def app(scope, receive, send)`"
-        )
-    try:
-        parameters = list(inspect.signature(app).parameters)
-    except (TypeError, ValueError):
-        return
-    if parameters[-2:] == ["environ", "start_response"]:
-        fault = f"`{target}` is a WSGI app; an ASGI app is wanted"
-        raise Failure(fault, place=place, hint="wrap it, for example with `a2wsgi.WSGIMiddleware`")
 
 
 def _did_you_mean(prefix: str, name: str, there: Iterable[str]) -> str:

@@ -5,11 +5,11 @@ Decides nothing: it changes no answer but for those two headers, and knows no su
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 from holdfast.wire import FINISHED, NONCE_HEADER, STARTED
+from holdfast.worker.held import Held
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -20,7 +20,7 @@ _NONCE: Final = NONCE_HEADER.encode()
 _CLOSE: Final = (b"connection", b"close")
 
 
-class Shim:
+class Shim(Held):
     """Counts in `words` (a row of the gauge): started at the call, finished at the last body byte.
 
     A request that never completes its answer is finished when the app returns, raises or is
@@ -28,7 +28,7 @@ class Shim:
     `identity` and the count in flight, and are not counted. `lifespan` serves that scope.
     """
 
-    __slots__ = ("_app", "_identity", "_lifespan", "_probe", "_words", "draining")
+    __slots__ = ("_app", "_lifespan", "_probe")
 
     def __init__(
         self,
@@ -38,17 +38,10 @@ class Shim:
         probe: str,
         identity: dict[str, object],
     ) -> None:
+        super().__init__(words, identity)
         self._app = app
         self._lifespan = lifespan
-        self._words = words
         self._probe = probe
-        self._identity = identity
-        self.draining = False
-
-    @property
-    def in_flight(self) -> int:
-        """Requests started and not finished."""
-        return int(self._words[STARTED] - self._words[FINISHED])
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one scope; a websocket passes through unchanged, and uncounted."""
@@ -58,7 +51,7 @@ class Shim:
             return
         server = scope["server"]
         if server is not None and server[1] is None and server[0] == self._probe:
-            await self._answer_probe(send)
+            await self.answer_probe(scope, None, send)
             return
         nonce = None
         for pair in scope["headers"]:
@@ -75,8 +68,9 @@ class Shim:
                 answer.complete = True
                 words[FINISHED] += 1
 
-    async def _answer_probe(self, send: Send) -> None:
-        body = json.dumps({**self._identity, "in_flight": self.in_flight}).encode()
+    async def answer_probe(self, scope: Message, receive: Receive | None, send: Send) -> None:
+        """Answer who this is and what it holds: an ASGI app for engines that tell sockets apart."""
+        body = self.probed()
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(body)),

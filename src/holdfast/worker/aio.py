@@ -1,0 +1,76 @@
+"""What engines on an event loop share: how they wait for the call to drain, and for its steps."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import uvloop
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from holdfast.wire import FAILED, READY, STAGE_STARTUP
+from holdfast.worker.asked import CANNOT_SERVE, Asked
+from holdfast.worker.control import Control
+from holdfast.worker.leaving import Door, Leaving
+from holdfast.worker.lifespan import Startup
+from holdfast.worker.shim import Shim
+
+
+def make_shim(asked: Asked) -> tuple[Shim, Startup]:
+    """The app as an ASGI engine that leaves client addresses alone is to call it."""
+    app = ProxyHeadersMiddleware(asked.app, "*") if asked.behind_edge else asked.app
+    startup = Startup(app, asked.app_dir)  # type: ignore[arg-type]
+    shim = Shim(app, startup.serve, asked.words, asked.probe, asked.identity)  # type: ignore[arg-type]
+    return shim, startup
+
+
+def run(main: Coroutine[Any, Any, None], asked: Asked, startup: Startup | None = None) -> int:
+    """Run `main` on uvloop; where it raises because the app's startup failed, that is told."""
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(main)
+    except (Exception, SystemExit):
+        if startup is None or startup.failure is None:
+            raise
+        asked.control.say_failed(FAILED, STAGE_STARTUP, startup.failure)
+        return CANNOT_SERVE
+    return 0
+
+
+def hear(control: Control, on_drain: Callable[[], None]) -> None:
+    """Say that the worker serves; from now on call `on_drain` when the supervisor asks for it."""
+    loop = asyncio.get_running_loop()
+    control.setblocking(False)
+
+    def heard() -> None:
+        if control.hear():
+            loop.remove_reader(control.fileno())
+            on_drain()
+
+    loop.add_reader(control.fileno(), heard)
+    control.say(READY)
+
+
+async def leave(leaving: Leaving) -> None:
+    """Go through the steps of a drain."""
+    for pause_s in leaving.steps():
+        await asyncio.sleep(pause_s)
+
+
+def die_before_serving() -> None:
+    """A signal before the first request: there is nothing to drain."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, os._exit, 0)
+
+
+async def stay(asked: Asked, held: Shim, door: Door) -> None:
+    """Serve until a signal or the supervisor asks for a drain, and until that is over."""
+    loop, told = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    hear(asked.control, told.set)
+    await told.wait()
+    await leave(asked.leaving(door, held))

@@ -1,0 +1,40 @@
+"""The contract of an engine, and how one is found by its name. Knows none of them."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Protocol
+
+from holdfast.wire import ENGINES
+from holdfast.worker.asked import Asked
+from holdfast.worker.failure import Failure, tail_of
+
+
+class Engine(Protocol):
+    """A module of `worker/engines/`, imported before the app is."""
+
+    def serve(self, asked: Asked) -> int:
+        """Serve until the supervisor or a signal asks for a drain; the exit code.
+
+        It accepts on `asked.listener` and nothing else, listens with `asked.backlog`, says READY
+        once it accepts, answers the supervisor on `asked.private`, counts each request once, and
+        leaves as `Leaving` says. A startup of the app that fails is told, and CANNOT_SERVE.
+        """
+
+
+def find_engine(name: str) -> Engine:
+    """The engine's module; raises Failure where there is none, or where its package is missing."""
+    row = ENGINES.get(name)
+    if row is None:
+        hint = "the engines are " + ", ".join(f"`{known}`" for known in ENGINES)
+        raise Failure(f"there is no engine `{name}`", hint=hint)
+    try:
+        return importlib.import_module(f"holdfast.worker.engines.{name}")
+    except ImportError as error:
+        wanted = f"holdfast[{row.extra}]" if row.extra else "holdfast"
+        raise Failure(
+            f"the engine `{name}` needs `{error.name or row.distribution}`, which is not there",
+            hint=f"install `{wanted}` for {sys.executable}",
+            trace=tail_of(error),
+        ) from None

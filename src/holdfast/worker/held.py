@@ -1,0 +1,30 @@
+"""What a worker holds, whichever interface counts it: a row of the gauge, and whether it drains."""
+
+from __future__ import annotations
+
+import json
+
+from holdfast.wire import FINISHED, STARTED
+
+
+class Held:
+    """Requests of this worker: `words` are its row of the gauge, `identity` who answers a probe.
+
+    While `draining`, each answer tells its client to close.
+    """
+
+    __slots__ = ("_identity", "_words", "draining")
+
+    def __init__(self, words: memoryview, identity: dict[str, object]) -> None:
+        self._words = words
+        self._identity = identity
+        self.draining = False
+
+    @property
+    def in_flight(self) -> int:
+        """Requests started and not finished."""
+        return int(self._words[STARTED] - self._words[FINISHED])
+
+    def probed(self) -> bytes:
+        """The body of an answer to the supervisor's probe: who this is, and the count in flight."""
+        return json.dumps({**self._identity, "in_flight": self.in_flight}).encode()

@@ -1,0 +1,79 @@
+"""The order in which a worker leaves, the same for every engine. Waits by its caller's clock.
+
+Decides when nothing new is taken, when idle connections end and when what is left is cut; knows
+neither how an engine does it nor why the worker has to stop.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Final, Protocol
+
+from holdfast.wire import CUT
+from holdfast.worker.control import Control
+from holdfast.worker.held import Held
+
+LINGER_S: Final = 0.1
+"""Before it accepts no more: so that connections that are being made arrive, where no new ones are
+taken. And again before idle ones are closed: so that busy clients ask, and are told to leave."""
+
+
+class Door(Protocol):
+    """What an engine can do with its connections."""
+
+    def waiting(self) -> bool:
+        """Whether connections stay in the accept queue because the engine has its cap of them."""
+
+    def close(self) -> None:
+        """Accept no more."""
+
+    def open(self) -> int:
+        """Connections that clients have, idle ones too."""
+
+    def finish(self) -> None:
+        """Close idle connections; what is in flight goes on."""
+
+    def cut(self) -> None:
+        """End what is in flight, now."""
+
+
+class Leaving:
+    """One drain: take no more, finish what is here, cut what is left after `grace_s`.
+
+    An edge keeps an idle connection `dialler_idle_s`, and may just be sending a request on it; so
+    they are left to it to close. `was_cut` says afterwards whether the grace time was not enough.
+    """
+
+    def __init__(
+        self, door: Door, held: Held, control: Control, *, grace_s: float, dialler_idle_s: float
+    ) -> None:
+        self._door, self._held, self._control = door, held, control
+        self._grace_s, self._dialler_idle_s = grace_s, dialler_idle_s
+        self.was_cut = False
+
+    def steps(self) -> Iterator[float]:
+        """Do each step; yields how many seconds to wait before the next one."""
+        door, held = self._door, self._held
+        held.draining = True
+        begun_s = time.monotonic()
+        end_s = begun_s + self._grace_s
+        yield LINGER_S
+        while door.waiting() and time.monotonic() < begun_s + self._grace_s / 2:
+            yield LINGER_S
+        door.close()
+        yield LINGER_S
+        silent_s = 0.0
+        while door.open() and silent_s < self._dialler_idle_s and time.monotonic() < end_s:
+            yield LINGER_S
+            silent_s = 0.0 if held.in_flight else silent_s + LINGER_S
+        door.finish()
+        while held.in_flight or door.open():
+            left_s = end_s - time.monotonic()
+            if left_s <= 0:
+                self.was_cut = True
+                if held.in_flight:
+                    self._control.say(CUT, requests=held.in_flight)
+                door.cut()
+                return
+            yield min(left_s, LINGER_S)
