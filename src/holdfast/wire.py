@@ -60,9 +60,14 @@ class Engine(NamedTuple):
 ENGINES: Final = {
     "uvicorn": Engine("ASGI", "uvicorn"),
     "hypercorn": Engine("ASGI", "hypercorn", "hypercorn"),
+    "gevent": Engine("WSGI", "gevent", "gevent", "connections"),
+    "gthread": Engine("WSGI", "gunicorn", "gunicorn", "threads"),
+    "sync": Engine("WSGI", "gunicorn", "gunicorn", "requests"),
 }
 """By name; what the worker runs for each is a file of `worker/engines/`."""
 USUAL_ENGINE: Final = "uvicorn"
+KEPT_BESIDE_THREADS: Final = 1_000
+"""Connections that a gthread worker has past its threads, idle or waiting for one."""
 
 # Control messages, worker -> supervisor: {"type": READY}, {"type": CUT, "requests": n}, or
 # {"type": FAILED, "stage": ..., "error": ..., "place": ..., "hint": ..., "trace": ...}.

@@ -32,9 +32,10 @@ def find_engine(name: str) -> Engine:
     try:
         return importlib.import_module(f"holdfast.worker.engines.{name}")
     except ImportError as error:
+        missing = (error.name or row.distribution).partition(".")[0]
         wanted = f"holdfast[{row.extra}]" if row.extra else "holdfast"
         raise Failure(
-            f"the engine `{name}` needs `{error.name or row.distribution}`, which is not there",
+            f"the engine `{name}` needs `{missing}`, which is not there",
             hint=f"install `{wanted}` for {sys.executable}",
             trace=tail_of(error),
         ) from None

@@ -6,6 +6,7 @@ neither how an engine does it nor why the worker has to stop.
 
 from __future__ import annotations
 
+import select
 import time
 from collections.abc import Iterator
 from typing import Final, Protocol
@@ -23,7 +24,8 @@ class Door(Protocol):
     """What an engine can do with its connections."""
 
     def waiting(self) -> bool:
-        """Whether connections stay in the accept queue because the engine has its cap of them."""
+        """Whether connections are in the accept queue: an event loop takes them one at a time, and
+        an engine that has its cap takes none."""
 
     def close(self) -> None:
         """Accept no more."""
@@ -38,8 +40,18 @@ class Door(Protocol):
         """End what is in flight, now."""
 
 
+def is_waiting(listener: int) -> bool:
+    """Whether a connection is in the accept queue of the listening socket with this descriptor."""
+    poll = select.poll()
+    poll.register(listener, select.POLLIN)
+    return bool(poll.poll(0))
+
+
 class Leaving:
     """One drain: take no more, finish what is here, cut what is left after `grace_s`.
+
+    What waits in the accept queue is taken before, for half of that time: a successor may share the
+    queue, and new ones never cease to come.
 
     An edge keeps an idle connection `dialler_idle_s`, and may just be sending a request on it; so
     they are left to it to close. `was_cut` says afterwards whether the grace time was not enough.

@@ -14,6 +14,7 @@ from hypercorn.asyncio.worker_context import WorkerContext
 
 from holdfast.worker import aio
 from holdfast.worker.asked import Asked
+from holdfast.worker.leaving import is_waiting
 from holdfast.worker.shim import App, Shim
 
 NEVER = 2**62
@@ -92,7 +93,7 @@ class _Server:
         return await asyncio.start_server(connected, sock=listener, backlog=self._asked.backlog)
 
     def waiting(self) -> bool:
-        return False
+        return is_waiting(self._asked.listener.fileno())
 
     def close(self) -> None:
         assert self._server is not None

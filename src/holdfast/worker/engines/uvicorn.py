@@ -14,6 +14,7 @@ import uvicorn
 from holdfast.wire import FAILED, STAGE_STARTUP
 from holdfast.worker import aio
 from holdfast.worker.asked import CANNOT_SERVE, Asked
+from holdfast.worker.leaving import is_waiting
 from holdfast.worker.lifespan import Startup
 from holdfast.worker.shim import Shim
 
@@ -91,7 +92,7 @@ class _Server(uvicorn.Server):
             self._leaving = asyncio.get_running_loop().create_task(aio.leave(leaving))
 
     def waiting(self) -> bool:
-        return False
+        return is_waiting(self._asked.listener.fileno())
 
     def close(self) -> None:
         for server in self.servers:

@@ -1,0 +1,110 @@
+"""The WSGI wrapper: counts requests, answers the supervisor's probe, says `close` in a drain.
+
+Decides nothing: it changes no answer but for the nonce, and knows neither server nor supervisor.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+from holdfast.wire import FINISHED, NONCE_HEADER, STARTED
+from holdfast.worker.held import Held
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+App = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+_NONCE: Final = "HTTP_" + NONCE_HEADER.upper().replace("-", "_")
+
+
+class WsgiShim(Held):
+    """Counts: started at the call, finished when the server closes the answer's iterable.
+
+    `is_probe` tells the supervisor's requests by their environ, which are answered and not counted;
+    `force_close` has the server close the connection after the answer of this `start_response`,
+    since an app must not say `Connection` itself. May be called by several threads at once.
+    """
+
+    __slots__ = ("_app", "_force_close", "_is_probe", "_lock")
+
+    def __init__(
+        self,
+        app: App,
+        words: memoryview,
+        identity: dict[str, object],
+        is_probe: Callable[[Environ], bool],
+        force_close: Callable[[StartResponse], None],
+    ) -> None:
+        super().__init__(words, identity)
+        self._app = app
+        self._is_probe = is_probe
+        self._force_close = force_close
+        self._lock = threading.Lock()
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Serve one request; an app that raises has finished it."""
+        if self._is_probe(environ):
+            body = self.probed()
+            headers = [
+                ("Content-Type", "application/json"),
+                ("Content-Length", str(len(body))),
+            ]
+            start_response("200 OK", headers)
+            return [body]
+        answer = _Answer(self, start_response, environ.get(_NONCE))
+        self._count(STARTED)
+        try:
+            return answer.around(self._app(environ, answer.start), environ)
+        except BaseException:
+            answer.finish()
+            raise
+
+    def _count(self, word: int) -> None:
+        with self._lock:  # `+=` reads and writes, and another thread may come between
+            self._words[word] += 1
+
+
+class _Answer:
+    """One request's answer: its iterable, whose `close` ends the request, exactly once."""
+
+    __slots__ = ("_body", "_close", "_nonce", "_over", "_shim", "_start")
+
+    def __init__(self, shim: WsgiShim, start: StartResponse, nonce: str | None) -> None:
+        self._shim, self._start, self._nonce = shim, start, nonce
+        self._over = False
+
+    def start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        """The app's `start_response`: adds the nonce, and `close` in a drain."""
+        if self._nonce is not None:
+            headers = [*headers, (NONCE_HEADER, self._nonce)]
+        if self._shim.draining:
+            self._shim._force_close(self._start)
+        return self._start(status, headers, exc_info)
+
+    def around(self, body: Iterable[bytes], environ: Environ) -> Iterable[bytes]:
+        """The iterable for the server; the server's own file wrapper stays what it is."""
+        self._body, self._close = body, getattr(body, "close", None)
+        wrapper = environ.get("wsgi.file_wrapper")
+        if isinstance(wrapper, type) and isinstance(body, wrapper):
+            body.close = self.close  # type: ignore[attr-defined]
+            return body
+        return self
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._body)
+
+    def close(self) -> None:
+        """The server has sent all, or given up."""
+        try:
+            if self._close is not None:
+                self._close()
+        finally:
+            self.finish()
+
+    def finish(self) -> None:
+        """Count the request as finished."""
+        if not self._over:
+            self._over = True
+            self._shim._count(FINISHED)
