@@ -63,6 +63,7 @@ ENGINES: Final = {
     "gevent": Engine("WSGI", "gevent", "gevent", "connections"),
     "gthread": Engine("WSGI", "gunicorn", "gunicorn", "threads"),
     "sync": Engine("WSGI", "gunicorn", "gunicorn", "requests"),
+    "tornado": Engine("Tornado", "tornado", "tornado"),
 }
 """By name; what the worker runs for each is a file of `worker/engines/`."""
 USUAL_ENGINE: Final = "uvicorn"

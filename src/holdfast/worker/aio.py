@@ -14,6 +14,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from holdfast.wire import FAILED, READY, STAGE_STARTUP
 from holdfast.worker.asked import CANNOT_SERVE, Asked
 from holdfast.worker.control import Control
+from holdfast.worker.held import Held
 from holdfast.worker.leaving import Door, Leaving
 from holdfast.worker.lifespan import Startup
 from holdfast.worker.shim import Shim
@@ -66,7 +67,7 @@ def die_before_serving() -> None:
         asyncio.get_running_loop().add_signal_handler(number, os._exit, 0)
 
 
-async def stay(asked: Asked, held: Shim, door: Door) -> None:
+async def stay(asked: Asked, held: Held, door: Door) -> None:
     """Serve until a signal or the supervisor asks for a drain, and until that is over."""
     loop, told = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

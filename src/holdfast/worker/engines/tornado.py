@@ -1,0 +1,165 @@
+"""Tornado's own HTTP server for Tornado applications, on uvloop.
+
+A request starts when its headers have come, and is finished when its handler has finished it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Any
+
+from tornado import httputil
+from tornado.http1connection import HTTP1Connection
+from tornado.httpserver import HTTPServer
+
+from holdfast.wire import FINISHED, NONCE_HEADER, STARTED
+from holdfast.worker import aio
+from holdfast.worker.asked import Asked
+from holdfast.worker.held import Held
+from holdfast.worker.leaving import is_waiting
+
+
+def serve(asked: Asked) -> int:
+    """Serve until a drain is over; a server of its own in the same loop answers the probe."""
+    return aio.run(_Server(asked).run(), asked)
+
+
+class _Server(Held, httputil.HTTPServerConnectionDelegate):
+    """Hands connections on to the app, counts, and is the door to them."""
+
+    __slots__ = ("_asked", "_busy", "_server")
+
+    def __init__(self, asked: Asked) -> None:
+        super().__init__(asked.words, asked.identity)
+        self._asked = asked
+        self._busy: set[object] = set()
+
+    async def run(self) -> None:
+        """Serve, and drain."""
+        aio.die_before_serving()
+        asked = self._asked
+        probe = HTTPServer(self._answer_probe)
+        self._server = HTTPServer(
+            self, xheaders=asked.behind_edge, idle_connection_timeout=asked.keep_alive_s
+        )
+        for server, listener in ((probe, asked.private), (self._server, asked.listener)):
+            listener.setblocking(False)
+            listener.listen(asked.backlog)
+            server.add_sockets([listener])
+        await aio.stay(asked, self, self)
+
+    def start_request(
+        self, server_conn: object, request_conn: httputil.HTTPConnection
+    ) -> httputil.HTTPMessageDelegate:
+        """A connection waits for its next request."""
+        assert isinstance(request_conn, HTTP1Connection)
+        counted = _Connection(self, server_conn, request_conn)
+        app: httputil.HTTPServerConnectionDelegate = self._asked.app  # type: ignore[assignment]
+        return _Message(counted, app.start_request(server_conn, counted))  # type: ignore[arg-type]
+
+    def _answer_probe(self, request: httputil.HTTPServerRequest) -> None:
+        body = self.probed()
+        headers = httputil.HTTPHeaders({"Content-Length": str(len(body)), "Connection": "close"})
+        assert request.connection is not None
+        start = httputil.ResponseStartLine("HTTP/1.1", 200, "OK")
+        request.connection.write_headers(start, headers, body)
+        request.connection.finish()
+
+    def begin(self, server_conn: object) -> None:
+        """Count a request as started."""
+        self._busy.add(server_conn)
+        self._words[STARTED] += 1
+
+    def end(self, server_conn: object) -> None:
+        """Count it as finished."""
+        self._busy.discard(server_conn)
+        self._words[FINISHED] += 1
+
+    def waiting(self) -> bool:
+        return is_waiting(self._asked.listener.fileno())
+
+    def close(self) -> None:
+        self._server.stop()
+
+    def open(self) -> int:
+        return len(self._server._connections)
+
+    def finish(self) -> None:
+        for connection in self._server._connections - self._busy:
+            connection.stream.close()
+
+    def cut(self) -> None:
+        """Close all; the loop cancels handlers at its end."""
+        for connection in tuple(self._server._connections):
+            connection.stream.close()
+
+
+class _Connection:
+    """One request's side of a connection as its handler has it: all of it, but counted."""
+
+    def __init__(self, server: _Server, server_conn: object, inner: HTTP1Connection) -> None:
+        self._server, self._server_conn, self._inner = server, server_conn, inner
+        self._is_counted = False
+        self._nonce: str | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def begin(self, headers: httputil.HTTPHeaders) -> None:
+        """The request's headers have come."""
+        self._nonce = headers.get(NONCE_HEADER)
+        self._is_counted = True
+        self._server.begin(self._server_conn)
+
+    def end(self) -> None:
+        """The request is over; counted once."""
+        if self._is_counted:
+            self._is_counted = False
+            self._server.end(self._server_conn)
+
+    def write_headers(
+        self,
+        start_line: Any,
+        headers: httputil.HTTPHeaders,
+        chunk: bytes | None = None,
+    ) -> Any:
+        """The answer starts: with the nonce, and `close` in a drain."""
+        if self._nonce is not None:
+            headers[NONCE_HEADER] = self._nonce
+        if self._server.draining:
+            headers["Connection"] = "close"
+            self._inner._disconnect_on_finish = True
+        return self._inner.write_headers(start_line, headers, chunk)
+
+    def finish(self) -> None:
+        """The answer is whole, or its handler has given up."""
+        try:
+            self._inner.finish()
+        finally:
+            self.end()
+
+    def detach(self) -> Any:
+        """A websocket takes the connection over: it is no request any more."""
+        self.end()
+        return self._inner.detach()
+
+
+class _Message(httputil.HTTPMessageDelegate):
+    """Notices that a request has come, and that its client left before all of it had."""
+
+    def __init__(self, connection: _Connection, inner: httputil.HTTPMessageDelegate) -> None:
+        self._connection, self._inner = connection, inner
+        self.data_received = inner.data_received  # type: ignore[method-assign]
+        self.finish = inner.finish  # type: ignore[method-assign]
+
+    def headers_received(
+        self,
+        start_line: httputil.RequestStartLine | httputil.ResponseStartLine,
+        headers: httputil.HTTPHeaders,
+    ) -> Awaitable[None] | None:
+        self._connection.begin(headers)
+        return self._inner.headers_received(start_line, headers)
+
+    def on_connection_close(self) -> None:
+        self._connection.end()
+        self._inner.on_connection_close()
