@@ -60,6 +60,7 @@ class Engine(NamedTuple):
 ENGINES: Final = {
     "uvicorn": Engine("ASGI", "uvicorn"),
     "hypercorn": Engine("ASGI", "hypercorn", "hypercorn"),
+    "granian": Engine("ASGI", "granian", "granian", "connections"),
     "gevent": Engine("WSGI", "gevent", "gevent", "connections"),
     "gthread": Engine("WSGI", "gunicorn", "gunicorn", "threads"),
     "sync": Engine("WSGI", "gunicorn", "gunicorn", "requests"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Coroutine
@@ -59,6 +60,21 @@ async def leave(leaving: Leaving) -> None:
     """Go through the steps of a drain."""
     for pause_s in leaving.steps():
         await asyncio.sleep(pause_s)
+
+
+async def answer_probe(asked: Asked, held: Held) -> asyncio.Server:
+    """Answer the supervisor in this loop, for engines that accept on one socket only."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            body = held.probed()
+            head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+            writer.write(head % len(body) + body)
+            await writer.drain()
+        writer.close()
+
+    return await asyncio.start_unix_server(answer, sock=asked.private)
 
 
 def die_before_serving() -> None:
