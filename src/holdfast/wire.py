@@ -40,6 +40,8 @@ ENV_ENGINE: Final = "HOLDFAST_ENGINE"
 """The name of `ENGINES` that serves the app."""
 ENV_CAP: Final = "HOLDFAST_CAP"
 """What the engine serves at once, where it caps anything; 0: as much as it does by itself."""
+ENV_CONNECTIONS: Final = "HOLDFAST_CONNECTIONS"
+"""Connections that a gthread worker has, idle or waiting for a thread; 0: as in gunicorn."""
 
 Interface = Literal["ASGI", "WSGI", "Tornado"]
 
@@ -68,8 +70,6 @@ ENGINES: Final = {
 }
 """By name; what the worker runs for each is a file of `worker/engines/`."""
 USUAL_ENGINE: Final = "uvicorn"
-KEPT_BESIDE_THREADS: Final = 1_000
-"""Connections that a gthread worker has past its threads, idle or waiting for one."""
 
 # Control messages, worker -> supervisor: {"type": READY}, {"type": CUT, "requests": n}, or
 # {"type": FAILED, "stage": ..., "error": ..., "place": ..., "hint": ..., "trace": ...}.

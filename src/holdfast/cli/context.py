@@ -11,6 +11,7 @@ import msgspec
 
 from holdfast.cli.edges import NONE, Chosen, choose_edge, edge_layout, edge_notes
 from holdfast.cli.elsewhere import Elsewhere, planned_host
+from holdfast.cli.engines import measured_on, on_engine
 from holdfast.facts.profiles import read_profiles
 from holdfast.model.errors import BadInput
 from holdfast.model.limit import Holds, Limit
@@ -23,6 +24,7 @@ from holdfast.programs.kernel import PROCESSOR_SHARE, memory_parts
 from holdfast.readers.project import Project, project_demand, read_project, row_profile
 from holdfast.sizing.layout import Layout, Service
 from holdfast.sizing.path import size
+from holdfast.wire import USUAL_ENGINE
 
 CONFIG_NAME = "holdfast.toml"
 OPEN_RATE = 10_000.0
@@ -59,6 +61,7 @@ class Options(msgspec.Struct, frozen=True):
     profile: str | None = None
     usual_time_s: float = USUAL_TIME_S
     edge: str = NONE
+    engine: str = USUAL_ENGINE
 
 
 class Planned(msgspec.Struct, frozen=True):
@@ -162,8 +165,9 @@ def make_layout(project: Project, options: Options) -> Layout:
         for name, row in project.services.items()
     )
     worker = row_profile(project.profile, "uvicorn") if project.profile else assumed_profile()
+    worker = on_engine(worker, options.engine, measured_on(project))
     if not options.here:
-        return Layout(worker, end, services)
+        return Layout(worker, end, services, engine=options.engine)
     generator = fact_profile("holdfast-load")
     return Layout(
         worker,
@@ -172,6 +176,7 @@ def make_layout(project: Project, options: Options) -> Layout:
         generator,
         keep_alive_s=TRIAL_KEEP_ALIVE_S,
         opening_rate=OPEN_RATE,
+        engine=options.engine,
     )
 
 

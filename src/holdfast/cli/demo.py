@@ -9,6 +9,7 @@ import click
 
 from holdfast.cli.context import Options
 from holdfast.cli.edges import NONE, check_installed, edge_option
+from holdfast.cli.engines import check_engine, engine_option
 from holdfast.cli.options import (
     COUNT,
     COUNT_OR_ZERO,
@@ -40,6 +41,7 @@ IDLE_SHARE = 10
 @click.option("--config", type=click.Path(), default=None, help="Its holdfast.toml.")
 @profile_option
 @edge_option(NONE)
+@engine_option
 @click.option(
     "--idle",
     type=COUNT_OR_ZERO,
@@ -77,6 +79,7 @@ def demo(**given: Any) -> int:
     app = given["app"]
     check_app(app)
     check_installed(given["edge"])
+    check_engine(given["engine"])
     idle = given["idle"]
     options = Options(
         app=app,
@@ -88,6 +91,7 @@ def demo(**given: Any) -> int:
         here=True,
         profile=given["profile"],
         edge=given["edge"],
+        engine=given["engine"],
     )
     told = {name: given[name] for name in ("hold_s", "out", "report", "as_json")}
     return prove_app(options, **told)

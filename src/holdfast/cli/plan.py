@@ -10,6 +10,7 @@ from holdfast.cli import say, show
 from holdfast.cli.context import Options, plan_path
 from holdfast.cli.edges import AUTO, edge_option
 from holdfast.cli.elsewhere import Elsewhere, host_options
+from holdfast.cli.engines import engine_option
 from holdfast.cli.options import app_options, check_app, demand_options, json_option
 
 
@@ -18,6 +19,7 @@ from holdfast.cli.options import app_options, check_app, demand_options, json_op
 @demand_options(None)
 @app_options
 @edge_option(AUTO)
+@engine_option
 @host_options
 @click.option("--explain", is_flag=True, help="Also print the source of every number.")
 @json_option
@@ -33,6 +35,7 @@ def plan(app: str, explain: bool, as_json: bool, **given: object) -> int:
     holdfast plan -n 50k --cores 16 --memory 32GiB --nofile 20k
     holdfast plan shop:app --app-dir examples/shop -n 50k --idle 5k
     holdfast plan shop:app -n 50k --json | jq .narrowest
+    holdfast plan site.wsgi:application -n 5k --engine gevent
     """
     if app:
         check_app(app)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from holdfast.cli.engines import packages_of
 from holdfast.proof.profile import Cost
 from holdfast.proof.profile_file import Taken, versions_here
 from holdfast.proof.watch import WORKERS
@@ -44,7 +45,8 @@ def profile_row(taken: Taken, name: str, told: ProfileRow | None, path: str) -> 
         request_cpu_s=cost.request_cpu_s,
         own_descriptors=own + (more if name == WORKERS else 0),
         shared_descriptors=shared + more,
-        version=taken.versions.get("uvicorn", "") if name == WORKERS else "",
+        version=taken.versions.get(packages_of(taken.engine)[0], "") if name == WORKERS else "",
+        engine=taken.engine,
     )
 
 
@@ -53,7 +55,7 @@ def app_notes(taken: Taken, app: str) -> tuple[str, ...]:
     notes = []
     if app and app != taken.app:
         notes.append(f"the profile is of `{taken.app}`, the plan of `{app}`")
-    here = versions_here()
+    here = versions_here(tuple(taken.versions))
     notes += [
         f"the profile was taken with {name} {then}, here is {here.get(name, 'none')}"
         for name, then in taken.versions.items()

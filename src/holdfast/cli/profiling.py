@@ -12,6 +12,7 @@ import msgspec
 
 from holdfast.cli import say, show
 from holdfast.cli.context import Options, Planned
+from holdfast.cli.engines import packages_of
 from holdfast.cli.reporting import check_report
 from holdfast.cli.trial import Trial, run_trial
 from holdfast.cli.verdict import HOLD_MEAN_TIMES, finish, plan_with_surplus
@@ -121,7 +122,8 @@ def take(planned: Planned, proof: Climb) -> Taken:
         taken_at=datetime.now(UTC).isoformat(timespec="seconds"),
         in_flight=planned.options.in_flight,
         mean_time_s=planned.mean_time.number,
-        versions=versions_here(),
+        versions=versions_here(packages_of(planned.options.engine)),
+        engine=planned.options.engine,
         machine=describe(),
         programs=programs,
         loads=tuple(proof.loads),

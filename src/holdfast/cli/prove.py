@@ -9,6 +9,7 @@ import msgspec
 
 from holdfast.cli.context import Options, known_mean_time_s
 from holdfast.cli.edges import AUTO, NONE, check_installed, edge_option, refuse_named
+from holdfast.cli.engines import check_engine, engine_option, refuse_engine
 from holdfast.cli.options import (
     COUNT,
     COUNT_OR_ZERO,
@@ -39,6 +40,7 @@ from holdfast.model.errors import BadInput
 @click.option("--config", type=click.Path(), default=None, help="The app's holdfast.toml.")
 @profile_option
 @edge_option(AUTO)
+@engine_option
 @click.option(
     "--profile-out", type=click.Path(dir_okay=False), help="Take a profile, and write it here."
 )
@@ -74,6 +76,7 @@ def prove(target: str, **given: Any) -> int:
             "leave it out, or name the app itself, as `module:attribute`: nothing is started here"
         )
         refuse_named(given["edge"], "a URL", hint)
+        refuse_engine(given["engine"], hint)
         if by_rate is not None:
             given["in_flight"] = by_rate.in_flight(given["mean_time_s"])
         names = UrlProof.__struct_fields__
@@ -85,6 +88,7 @@ def prove(target: str, **given: Any) -> int:
         refuse_named(given["edge"], "`--profile-out`", hint)
         given["edge"] = NONE
     check_installed(given["edge"])
+    check_engine(given["engine"])
     names = Options.__struct_fields__
     wanted = {key: value for key, value in given.items() if key in names}
     if by_rate is not None:

@@ -10,6 +10,7 @@ import msgspec
 from holdfast.cli import say, show
 from holdfast.cli.context import Planned, plan_path
 from holdfast.cli.edges import AUTO, check_installed, edge_option
+from holdfast.cli.engines import check_engine, engine_caps, engine_option
 from holdfast.cli.options import SECONDS, app_options, check_app, demand_options, json_option
 from holdfast.cli.plan import make_options
 from holdfast.stack.config import EdgeConfig, StackConfig
@@ -21,6 +22,7 @@ from holdfast.stack.supervisor import Supervisor
 @demand_options("2k")
 @app_options
 @edge_option(AUTO)
+@engine_option
 @click.option("--address", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
 @click.option(
@@ -29,7 +31,7 @@ from holdfast.stack.supervisor import Supervisor
 @click.option("--explain", is_flag=True, help="Also print the source of every number.")
 @json_option
 def up(app: str, as_json: bool, explain: bool, **given: object) -> int:
-    """Run an ASGI app sized for a number of requests in flight.
+    """Run an app sized for a number of requests in flight.
 
     nginx or HAProxy before one socket a worker, all owned by this process: what crashes is
     replaced, and connections that wait are not lost. Without either installed, or with
@@ -41,9 +43,11 @@ def up(app: str, as_json: bool, explain: bool, **given: object) -> int:
     \b
     holdfast up shop:app --app-dir examples/shop --in-flight 50k
     holdfast up main:app --port 8080 --in-flight 2k --grace 60s
+    holdfast up site.wsgi:application --engine gevent
     """
     check_app(app)
     check_installed(str(given["edge"]))
+    check_engine(str(given["engine"]))
     told: dict[str, Any] = {name: given.pop(name) for name in ("address", "port", "grace_s")}
     planned = plan_path(make_options(app, given))
     config = stack_config(planned, **told)
@@ -65,7 +69,9 @@ def stack_config(
 ) -> StackConfig:
     """The stack's part of a plan: what the supervisor must make true."""
     workers = planned.path.hop("workers")
-    numbers = {value.setting: value.number for value in workers.values}
+    settings = ("backlog", "nofile", "keep_alive_s")
+    said = (value for value in workers.values if value.setting in settings)
+    numbers = {value.setting: int(value.number) for value in said}
     mean_s = f"{planned.mean_time.number:g}"
     told = {key: text.replace("{mean_s}", mean_s) for key, text in planned.project.env.items()}
     config = StackConfig(
@@ -74,11 +80,12 @@ def stack_config(
         address=address,
         port=port,
         slots=workers.processes,
-        backlog=int(numbers["backlog"]),
-        nofile=int(numbers["nofile"]),
-        keep_alive_s=int(numbers["keep_alive_s"]),
+        backlog=numbers["backlog"],
+        nofile=numbers["nofile"],
+        keep_alive_s=numbers["keep_alive_s"],
         grace_s=grace_s,
         in_flight=planned.demand.in_flight,
+        **engine_caps(planned.options.engine, workers),
         env={**told, **(env or {})},
     )
     edge = next((hop for hop in planned.path.hops if hop.name == "edge"), None)

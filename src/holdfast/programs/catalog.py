@@ -21,6 +21,7 @@ from holdfast.programs import (
     nginx,
     nginx_rows,
     service,
+    tornado,
     uvicorn,
 )
 from holdfast.programs.rows import Setting, effective
@@ -33,6 +34,7 @@ LIMITS: dict[str, Callable[[Hop, Path, Demand], tuple[Limit, ...]]] = {
     "gunicorn": gunicorn.limits,
     "hypercorn": hypercorn.limits,
     "granian": granian.limits,
+    "tornado": tornado.limits,
     "holdfast-load": generator.limits,
     "service": service.limits,
 }
@@ -43,6 +45,7 @@ ROWS: dict[str, tuple[Setting, ...]] = {
     "gunicorn": gunicorn.ROWS,
     "hypercorn": hypercorn.ROWS,
     "granian": granian.ROWS,
+    "tornado": tornado.ROWS,
 }
 """Every setting of a program whose files people write."""
 RUN: dict[str, str] = {
@@ -50,6 +53,7 @@ RUN: dict[str, str] = {
     "uvicorn": uvicorn.RUN,
     "hypercorn": hypercorn.RUN,
     "granian": granian.RUN,
+    "tornado": tornado.RUN,
 }
 """The version of each server of Python apps whose limits were run: no distribution's."""
 

@@ -85,8 +85,10 @@ def _forks(hop: Hop, path: Path, which: int) -> bool:
 
     So have several servers of one process each, whose dialler has an address for each.
     """
-    front = dialler(hop, path)
-    if hop.program not in FORKING or (front is not None and front[1].servers is None):
+    workers, front = hop.get("workers"), dialler(hop, path)
+    ours = workers is not None and workers.source is Source.DERIVED
+    apart = front is not None and front[1].servers is None
+    if ours or apart or hop.program not in FORKING:
         return False
     named = hop.get(FORKING[hop.program][which])
     told = named is not None and named.source is not Source.DERIVED

@@ -5,8 +5,9 @@ Decides the form and what is refused; must not know how a profile is taken or us
 
 from __future__ import annotations
 
+import contextlib
 import platform
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Final, Literal
 
 import msgspec
@@ -20,6 +21,7 @@ VERSION: Final = 1
 """Of the file's form; one more whenever a reader of the old form would misread the new."""
 KIND: Final = "holdfast profile"
 ENGINE: Final = ("uvicorn", "uvloop", "httptools")
+"""What a request's cost depends on beside the interpreter, where the engine is uvicorn."""
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -39,6 +41,7 @@ class Taken(msgspec.Struct, frozen=True):
     machine: About
     programs: dict[str, Cost]
     loads: tuple[Load, ...]
+    engine: str = "uvicorn"
 
 
 class _Head(msgspec.Struct):
@@ -46,9 +49,13 @@ class _Head(msgspec.Struct):
     version: int
 
 
-def versions_here() -> dict[str, str]:
-    """The interpreter's and the engine's versions in this environment."""
-    return {"python": platform.python_version()} | {name: version(name) for name in ENGINE}
+def versions_here(packages: tuple[str, ...] = ENGINE) -> dict[str, str]:
+    """The versions in this environment of the interpreter, and of those packages that are there."""
+    found = {"python": platform.python_version()}
+    for name in packages:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def write_profile(taken: Taken, path: str) -> None:

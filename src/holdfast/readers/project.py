@@ -44,7 +44,10 @@ class DemandRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ProfileRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What one process and one request cost, measured; see `model.profile.Profile` for units."""
+    """What one process and one request cost, measured; see `model.profile.Profile` for units.
+
+    Of an app's workers, `engine` is what served it.
+    """
 
     source: str
     base_bytes: float
@@ -54,6 +57,7 @@ class ProfileRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     own_descriptors: int = 40
     shared_descriptors: int = 0
     version: str = ""
+    engine: str = "uvicorn"
 
 
 class ServiceRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

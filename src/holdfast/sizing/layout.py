@@ -47,7 +47,8 @@ class Layout(msgspec.Struct, frozen=True):
 
     Without an edge the slots' sockets are of one TCP port by SO_REUSEPORT; behind one they are unix
     sockets, an end of which takes `unix_end_bytes`. `generator` is given where the load is made on
-    the same host; then `opening_rate` is how many clients a second it opens.
+    the same host; then `opening_rate` is how many clients a second it opens. `engine` is a
+    name of `sizing.engines`.
     """
 
     worker: Profile
@@ -59,3 +60,4 @@ class Layout(msgspec.Struct, frozen=True):
     opening_rate: float = 0.0
     edge: EdgeLayout | None = None
     unix_end_bytes: Value | None = None
+    engine: str = "uvicorn"

@@ -26,6 +26,9 @@ from holdfast.sizing.workers import size_workers
 
 USUAL_PORTS = 60_999 - 32_768 + 1
 """Outgoing ports where the host does not say: the kernel's default range."""
+SERVED = "workers"
+"""The requests that sync workers serve at once: short, they are what to say, not the memory of so
+many processes."""
 SPARE_PIDS = 8
 """Processes besides the workers: supervisor, warden, commands of the operator."""
 
@@ -56,7 +59,8 @@ def attempt(demand: Demand, host: Host, layout: Layout) -> tuple[Path, Limit | N
         hops.append(_generator(layout.generator, demand, host))
     services = [_service(told, demand, host, workers) for told in layout.services]
     path = Path((host,), (*hops, *edge, workers, *services))
-    for limit in all_limits(path, demand):
+    limits = sorted(all_limits(path, demand), key=lambda limit: limit.resource != SERVED)
+    for limit in limits:
         if needed(limit, demand) > limit.capacity:
             return path, limit
     return path, None
@@ -139,6 +143,8 @@ def _pids(path: Path, host: Host) -> tuple[Limit, ...]:
     """Processes against the control group's limit and the kernel's: no request takes any."""
     here = [hop for hop in path.hops if hop.host == host.name and hop.program != "kernel"]
     planned = sum(hop.processes + (hop.program == "nginx") for hop in here)  # nginx: its master
+    pools = ((hop.processes, hop.get("threads")) for hop in here)
+    planned += sum(count * int(each.number) for count, each in pools if each is not None)
     found = []
     for resource, setting, there, enforcer in PID_LIMITS:
         most, used = host.get(setting), number(host, there, 0)
@@ -190,6 +196,7 @@ def _way_out(short: Limit) -> str:
         "processor": "or give a longer mean time (a lower rate), or more cores",
         "descriptors": "or raise the hard limit (`LimitNOFILE`, `ulimit -Hn`)",
         "ports": "or widen net.ipv4.ip_local_port_range, or give the service more addresses",
+        "workers": "or use an engine that holds more than a request in each worker",
         "processes": "or raise pids.max of the control group",
         "process numbers": "or raise kernel.pid_max",
         "threads": "or raise kernel.threads-max",

@@ -10,6 +10,7 @@ from holdfast.programs import kernel, servers
 from holdfast.programs.sockets import kept_idle, uneven
 from holdfast.sizing.counting import MOST_PROCESSES, number, on_one, smallest
 from holdfast.sizing.edge import size_edge
+from holdfast.sizing.engines import ENGINES
 from holdfast.sizing.layout import Layout
 
 
@@ -19,10 +20,14 @@ def size_workers(demand: Demand, host: Host, layout: Layout) -> tuple[Hop, ...]:
     Where no number of workers does, their values are as far as the host lets them go.
     """
     files, queue = number(host, "nofile_hard"), queue_room(host)
+    engine = ENGINES[layout.engine]
     cores = layout.worker.request_cpu_s.number * demand.rate
 
     def holds(count: int) -> bool:
+        each = fullest_share(count, demand, host, layout)
         nofile, backlog = _values(count, demand, host, layout)[:2]
+        if engine.most and each > engine.most:
+            return False
         busy = cores / count <= servers.EVENT_LOOP_SHARE
         return busy and nofile.number <= files and backlog.number <= queue
 
@@ -34,7 +39,10 @@ def size_workers(demand: Demand, host: Host, layout: Layout) -> tuple[Hop, ...]:
         f"fewest whose {values[0].number:,.0f} descriptors each are allowed, and whose event "
         f"loops carry {cores:.2f} cores of work at {servers.EVENT_LOOP_SHARE} each"
     )
-    told = (*values, derived("workers", count, why), *layout.worker.values())
+    each = fullest_share(count, demand, host, layout)
+    connections = int(values[0].number - math.ceil(layout.worker.own_descriptors.number))
+    caps = engine.values(each, connections, layout.engine)
+    told = (*values, derived("workers", count, why), *caps, *layout.worker.values())
     return (*_edge(count, demand, host, layout), _bare(count, host, layout, told))
 
 
@@ -62,27 +70,42 @@ def _bare(count: int, host: Host, layout: Layout, values: tuple[Value, ...]) -> 
         )
         for told in layout.services
     )
-    return Hop("workers", "uvicorn", layout.worker.version, host.name, count, values, links)
+    program, version = ENGINES[layout.engine].program, layout.worker.version
+    return Hop("workers", program, version, host.name, count, values, links)
+
+
+def fullest_share(count: int, demand: Demand, host: Host, layout: Layout) -> int:
+    """Requests that the fullest of `count` workers must hold so that all are sure."""
+    edge = _edge(count, demand, host, layout)
+    workers = _bare(count, host, layout, (derived("workers", count, "ours"),))
+    share = on_one(demand.in_flight, count, _spread(count, edge), demand.miss)
+    return share + uneven(workers, Path((host,), (workers, *edge)))
+
+
+def _spread(count: int, edge: tuple[Hop, ...]) -> Spread:
+    return Spread.ONLY if count == 1 else Spread.LEAST if edge else Spread.HASH
 
 
 def _values(count: int, demand: Demand, host: Host, layout: Layout) -> tuple[Value, ...]:
     """nofile, backlog, keep_alive_s and grace_s of `count` workers."""
     edge = _edge(count, demand, host, layout)
-    workers = _bare(count, host, layout, ())
+    workers = _bare(count, host, layout, (derived("workers", count, "ours"),))
     path = Path((host,), (workers, *edge))
-    spread = Spread.ONLY if count == 1 else Spread.LEAST if edge else Spread.HASH
-    each = on_one(demand.in_flight, count, spread, demand.miss) + uneven(workers, path)
+    spread = _spread(count, edge)
+    each = fullest_share(count, demand, host, layout)
     ends = kernel.socket_ends(workers, path, demand)
     idle = on_one(demand.idle, count, spread, demand.miss, spare=False) if ends.idle else 0
     kept = math.ceil(kept_idle(workers, path))
     own = layout.worker.own_descriptors.number
+    beside = ENGINES[layout.engine].kept(each)
+    between = f" + {beside:,} kept between requests" if beside else ""
     waiting = f"+ {kept:,} idle connections of the edge" if edge else f"+ {idle:,} idle clients"
     return (
         derived(
             "nofile",
-            math.ceil(each * ends.request - 1e-6) + idle + kept + math.ceil(own),
+            math.ceil(each * ends.request - 1e-6) + idle + kept + beside + math.ceil(own),
             f"{each:,} requests on the fullest of {count} x {ends.request:g} "
-            f"{waiting} + {own:g} of its own",
+            f"{waiting}{between} + {own:g} of its own",
         ),
         _slot_backlog(each, demand, host) if edge else _backlog(each, count, demand, host, layout),
         derived("keep_alive_s", layout.keep_alive_s, "longer than the clients stay idle"),

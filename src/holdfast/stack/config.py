@@ -45,7 +45,8 @@ class StackConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Whoever dials the slots keeps an idle connection `dialler_idle_s` at most.
 
     `engine` is a name of `wire.ENGINES`, and `cap` what a worker of it has at once, of whatever it
-    caps; 0 leaves it as the engine has it.
+    caps; 0 leaves it as the engine has it. `connections` are those of a worker whose cap is of
+    threads.
     """
 
     app: str
@@ -66,6 +67,7 @@ class StackConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     edge: EdgeConfig | None = None
     engine: str = USUAL_ENGINE
     cap: int = 0
+    connections: int = 0
 
 
 class Event(msgspec.Struct, frozen=True, tag="event", omit_defaults=True):

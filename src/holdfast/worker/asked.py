@@ -22,7 +22,8 @@ class Asked:
     """One worker: serve `app`, imported from `app_dir`, on `listener`, and count in `words`.
 
     The supervisor asks on `private`, a unix socket bound to the path `probe`, who is there, and is
-    told `identity`. The engine has at most `cap` at once of whatever it caps, 0: as it likes.
+    told `identity`. The engine has at most `cap` at once of whatever it caps, and `connections`
+    where that is of threads; 0: as it likes.
     """
 
     app: Callable[..., Any]
@@ -35,6 +36,7 @@ class Asked:
     identity: dict[str, object]
     backlog: int
     cap: int
+    connections: int
     keep_alive_s: int
     grace_s: float
     dialler_idle_s: float
@@ -77,6 +79,7 @@ def asked(
         identity={"pid": os.getpid(), "slot": slot, "generation": generation},
         backlog=int(env[wire.ENV_BACKLOG]),
         cap=int(env.get(wire.ENV_CAP, "0")),
+        connections=int(env.get(wire.ENV_CONNECTIONS, "0")),
         keep_alive_s=int(env[wire.ENV_KEEP_ALIVE_S]),
         grace_s=float(env[wire.ENV_GRACE_S]),
         dialler_idle_s=float(env[wire.ENV_DIALLER_IDLE_S]),

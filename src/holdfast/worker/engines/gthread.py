@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from gunicorn.workers import gthread
 
-from holdfast.wire import KEPT_BESIDE_THREADS
 from holdfast.worker import gunicorn
 from holdfast.worker.asked import Asked
 from holdfast.worker.leaving import LINGER_S
 
-USUAL_THREADS = 1
+USUAL_THREADS, USUAL_CONNECTIONS = 1, 1_000
 
 
 def serve(asked: Asked) -> int:
     """Serve until a drain is over; the probe takes a thread as every request does."""
     threads = asked.cap or USUAL_THREADS
-    config = gunicorn.settings(
-        asked, threads=threads, worker_connections=threads + KEPT_BESIDE_THREADS
-    )
+    connections = asked.connections or threads + USUAL_CONNECTIONS
+    config = gunicorn.settings(asked, threads=threads, worker_connections=connections)
     shim = gunicorn.make_shim(asked)
     worker = gunicorn.make_worker(_Worker, asked, shim, config)
     worker.asked, worker.shim = asked, shim

@@ -1,0 +1,68 @@
+"""`--engine`: what serves the app, what a plan says of it, and that it holds what was planned."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from holdfast.wire import ENGINES
+from tests.cli.run import WAIT, holdfast
+
+APPS = {"ASGI": "wait:app", "WSGI": "wait_wsgi:app", "Tornado": "wait_tornado:app"}
+HOLDING = [name for name in ENGINES if name != "sync"]
+
+
+def workers(plan: dict[str, Any]) -> dict[str, Any]:
+    (hop,) = (hop for hop in plan["hops"] if hop["name"] == "workers")
+    return hop
+
+
+@pytest.mark.parametrize("engine", HOLDING)
+def test_a_plan_is_of_the_engine(engine: str) -> None:
+    """The workers' program and version are the engine's, and each number says where it is from."""
+    done = holdfast("plan", "-n", "500", "--engine", engine, "--edge", "none", "--json")
+    hop = workers(json.loads(done.stdout))
+    assert hop["version"]
+    for value in hop["values"]:
+        assert value["why"]
+    cost = next(value for value in hop["values"] if value["setting"] == "request_bytes")
+    assert engine == "uvicorn" or f"{engine} {hop['version']} in place of uvicorn" in cost["why"]
+
+
+def test_a_plan_for_sync_is_refused_with_what_it_holds() -> None:
+    """One request in a worker: exit code 2, the number that fits, and the way out."""
+    done = holdfast("plan", "-n", "20k", "--engine", "sync", "--edge", "none")
+    assert done.returncode == 2
+    assert "sync workers" in done.stderr
+    assert "1 in flight fit here; or use an engine that holds more" in done.stderr
+
+
+def test_an_engine_beside_a_url_is_refused() -> None:
+    """Nothing is started for a URL, so that an engine cannot be meant."""
+    done = holdfast("prove", "http://127.0.0.1:1/", "-n", "10", "--engine", "gevent")
+    assert done.returncode == 2
+    assert "`--engine gevent` contradicts a URL" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", HOLDING)
+def test_an_engine_holds_what_was_planned(engine: str) -> None:
+    """100 requests are held on each engine with the caps of its plan, and none fails."""
+    app = APPS[ENGINES[engine].interface]
+    done = holdfast(
+        *("prove", app, "--app-dir", WAIT, "-n", "100", "--mean-time", "1s", "--hold", "3s"),
+        *("--engine", engine, "--edge", "none", "--json"),
+    )
+    result = json.loads(done.stdout)
+    assert (done.returncode, result["verdict"]) == (0, "held"), done.stderr
+
+
+@pytest.mark.slow
+def test_a_wsgi_app_on_the_usual_engine_is_told_which_serves_it() -> None:
+    """The error names the engine that serves the app."""
+    done = holdfast("up", APPS["WSGI"], "--app-dir", WAIT, "-n", "10", "--edge", "none")
+    assert done.returncode == 2
+    assert "is a WSGI app" in done.stderr
+    assert "--engine gevent" in done.stderr

@@ -1,0 +1,91 @@
+"""Engines in the sizing: each has its own program's limits, holds what is asked, or is refused."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from holdfast import wire
+from holdfast.model.errors import Impossible
+from holdfast.model.path import Demand, Kind
+from holdfast.programs.catalog import LIMITS, path_walls
+from holdfast.sizing.engines import ENGINES, MOST_THREADS
+from holdfast.sizing.layout import EdgeLayout
+from holdfast.sizing.path import all_limits, needed, size
+from tests.sizing.test_law_1 import EDGES, LAYOUT, behind, host
+
+HOLDING = [name for name in ENGINES if name != "sync"]
+
+
+def demand(in_flight: int) -> Demand:
+    return Demand(in_flight, (Kind("k", 1.0, 20.0),), idle=100, burst=in_flight // 20)
+
+
+def test_every_engine_that_runs_can_be_sized() -> None:
+    """The worker's engines and the sizing's are the same, of programs whose limits are known."""
+    assert set(ENGINES) == set(wire.ENGINES)
+    assert {engine.program for engine in ENGINES.values()} <= set(LIMITS)
+
+
+def test_what_is_capped_is_what_runs_capped() -> None:
+    """An engine is given a cap by the sizing where the worker's engine has one."""
+    caps = {name for name, engine in ENGINES.items() if engine.connections or engine.most}
+    assert caps == {name for name, row in wire.ENGINES.items() if row.caps}
+
+
+@pytest.mark.parametrize("engine", HOLDING)
+@pytest.mark.parametrize("edge", EDGES)
+@pytest.mark.parametrize("in_flight", [300, 20_000])
+def test_an_engine_holds_what_it_was_sized_for(
+    engine: str, edge: EdgeLayout | None, in_flight: int
+) -> None:
+    """Every wall is sure of N; with 5 % less of the narrowest, or one worker fewer, it is not."""
+    layout = msgspec.structs.replace(behind(edge), engine=engine)
+    asked = demand(in_flight)
+    path = size(asked, host(), layout)
+    walls = path_walls(path, asked)
+    assert min(holds.sure for _, holds in walls) >= in_flight
+    workers = path.hop("workers")
+    assert workers.program == ENGINES[engine].program
+    narrowest = walls[0][0]
+    assert needed(narrowest, asked) > 0.95 * narrowest.capacity
+
+
+def test_gthread_has_a_thread_a_request_and_room_to_keep_connections() -> None:
+    """Its workers are as many as its threads ask for, and descriptors are not what is narrow."""
+    path = size(demand(3_000), host(), msgspec.structs.replace(LAYOUT, engine="gthread"))
+    workers = path.hop("workers")
+    values = {value.setting: value.value for value in workers.values}
+    assert 3_000 / MOST_THREADS < workers.processes < 4 * 3_000 / MOST_THREADS
+    assert 0 < values["threads"] <= MOST_THREADS
+    assert values["worker_connections"] >= 2 * values["threads"]
+    assert path_walls(path, demand(3_000))[0][0].resource == "threads"
+
+
+def test_threads_count_as_processes() -> None:
+    """The control group's limit of processes counts every thread."""
+    layout = msgspec.structs.replace(LAYOUT, engine="gthread")
+    with pytest.raises(Impossible) as caught:
+        size(demand(3_000), host(pids_max=2_000), layout)
+    assert caught.value.resource == "processes"
+    assert 0 < caught.value.fits < 2_000
+
+
+def test_sync_is_refused_with_what_it_holds() -> None:
+    """A request in each worker holds no 20,000: said with the number that fits."""
+    layout = msgspec.structs.replace(LAYOUT, engine="sync")
+    with pytest.raises(Impossible) as caught:
+        size(demand(20_000), host(), layout)
+    assert "1 in each of" in caught.value.fault
+    assert "use an engine that holds more" in (caught.value.hint or "")
+    assert caught.value.fits == 1
+
+
+def test_limits_of_sized_workers_are_not_of_a_shared_socket() -> None:
+    """Workers that we start have a socket each, whatever their program does by itself."""
+    layout = msgspec.structs.replace(LAYOUT, engine="gevent")
+    path = size(demand(40_000), host(), layout)
+    workers = path.hop("workers")
+    assert workers.processes > 1
+    queues = [limit for limit in all_limits(path, demand(40_000)) if limit.hop == "workers"]
+    assert {limit.scopes for limit in queues} == {workers.processes}
