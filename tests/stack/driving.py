@@ -105,6 +105,46 @@ def crowd(port: int, count: int, path: str = "/") -> Iterator[list[Client]]:
         yield clients
 
 
+@contextlib.contextmanager
+def stopping(stack: StackProcess) -> Iterator[list[int]]:
+    """Stop the stack beside the block; the list has the exit code afterwards."""
+    codes: list[int] = []
+    thread = threading.Thread(target=lambda: codes.append(stack.stop()))
+    thread.start()
+    wait_until(lambda: any(worker.state == "draining" for worker in stack.workers()))
+    try:
+        yield codes
+    finally:
+        thread.join()
+
+
+class Asking:
+    """Clients that always ask again: what they `lost`, and how often they were `told` to close."""
+
+    def __init__(self) -> None:
+        self.lost: list[ConnectionError] = []
+        self.told = 0
+
+    def come(self, port: int) -> None:
+        """Ask until told to close, and come again until nobody lets in."""
+        while True:
+            try:
+                client = Client(port)
+            except OSError:  # refused; or dropped, for as long as the last requests take
+                return
+            with contextlib.closing(client.socket):
+                closes = False
+                while not closes:
+                    client.ask()
+                    client.finish()
+                    try:
+                        closes = client.read()[1].get("connection") == "close"
+                    except ConnectionError as error:
+                        self.lost.append(error)
+                        return
+                self.told += 1
+
+
 def stop_beside(stack: StackProcess, come: Callable[[int], None], count: int = 8) -> None:
     """Stop a stack that has answered 500 while so many threads `come` to its port until it ends."""
     threads = [threading.Thread(target=come, args=(stack.port,)) for _ in range(count)]

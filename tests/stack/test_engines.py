@@ -12,7 +12,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from tests.edges import PROGRAMS
 from tests.helpers import wait_until
 from tests.stack.driving import (
     APPS,
+    Asking,
     Client,
     Log,
     answered,
@@ -34,6 +34,8 @@ from tests.stack.driving import (
     crowd,
     marked,
     running,
+    stop_beside,
+    stopping,
     wait_for_in_flight,
 )
 from tests.stack.edges import behind
@@ -188,18 +190,6 @@ def test_the_backlog_is_what_was_asked_for(engine: str) -> None:
         assert granted(stack) == {BACKLOG}
 
 
-@contextlib.contextmanager
-def stopping(stack: StackProcess) -> Iterator[list[int]]:
-    codes: list[int] = []
-    thread = threading.Thread(target=lambda: codes.append(stack.stop()))
-    thread.start()
-    wait_until(lambda: any(worker.state == "draining" for worker in stack.workers()))
-    try:
-        yield codes
-    finally:
-        thread.join()
-
-
 @EACH
 def test_a_stop_finishes_what_is_in_flight_and_what_waits(engine: str) -> None:
     """Requests that are held, and those in the accept queue, are answered; idle clients do not
@@ -230,36 +220,11 @@ def test_a_stop_finishes_what_is_in_flight_and_what_waits(engine: str) -> None:
 @EACH
 def test_busy_clients_lose_no_request_in_a_stop(engine: str) -> None:
     """A client that always asks again is answered until it is told to close; then it is refused."""
-    lost, told = [], []
-
-    def ask_on(port: int) -> None:
-        while True:
-            try:
-                client = Client(port)
-            except OSError:  # refused, or dropped for as long as the last request takes
-                return
-            with contextlib.closing(client.socket):
-                closes = False
-                while not closes:
-                    client.ask()
-                    client.finish()
-                    try:
-                        closes = client.read()[1].get("connection") == "close"
-                    except ConnectionError as error:
-                        lost.append(error)
-                        return
-                told.append(port)
-
+    asking = Asking()
     with running(**fields(engine)) as stack:
-        threads = [threading.Thread(target=ask_on, args=(stack.port,)) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        wait_until(lambda: stack.gauge.read()[0].finished > 100)
-        assert stack.stop() == 0
-        for thread in threads:
-            thread.join(30)
-    assert lost == []
-    assert len(told) >= 1
+        stop_beside(stack, asking.come, 4)
+    assert asking.lost == []
+    assert asking.told
 
 
 @EACH
@@ -351,6 +316,27 @@ def test_an_app_of_another_interface_is_refused(engine: str, interface: str) -> 
     assert interface in error.fault
     named = [name for name in ENGINES if f"`--engine {name}`" in (error.hint or "")]
     assert {ENGINES[name].interface for name in named} == {interface}
+
+
+FAILS = """
+async def app(scope, receive, send):
+    assert scope["type"] == "lifespan"
+    await receive()
+    {}
+"""
+
+
+@pytest.mark.parametrize("how", ["raise RuntimeError('no database')", "await send(FAILED)"])
+@pytest.mark.parametrize(
+    "engine", [name for name, row in ENGINES.items() if row.interface == "ASGI"]
+)
+def test_a_startup_that_fails_is_told(engine: str, how: str, tmp_path: Path) -> None:
+    """An app whose lifespan fails at its start is not served, and why is said."""
+    failed = 'FAILED = {"type": "lifespan.startup.failed", "message": "no database"}\n'
+    (tmp_path / "failing.py").write_text(failed + FAILS.format(how))
+    error = refused(**fields(engine, app="failing:app", app_dir=str(tmp_path)))
+    assert "the app's startup" in error.fault
+    assert "no database" in f"{error.fault} {error.hint}"
 
 
 @pytest.mark.parametrize("engine", [name for name, row in ENGINES.items() if row.extra])

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
 
 import pytest
 
@@ -18,6 +15,7 @@ from tests.helpers import wait_until
 from tests.stack.driving import (
     APPS,
     BUSY,
+    Asking,
     Client,
     Log,
     answered,
@@ -26,23 +24,11 @@ from tests.stack.driving import (
     marked,
     running,
     stop_beside,
+    stopping,
     wait_for_in_flight,
 )
 
 pytestmark = pytest.mark.slow
-
-
-@contextlib.contextmanager
-def stopping(stack: StackProcess) -> Iterator[list[int]]:
-    """Stop the stack beside the block; the list has the exit code afterwards."""
-    codes: list[int] = []
-    thread = threading.Thread(target=lambda: codes.append(stack.stop()))
-    thread.start()
-    wait_until(lambda: any(worker.state == "draining" for worker in stack.workers()))
-    try:
-        yield codes
-    finally:
-        thread.join()
 
 
 def refuses(port: int) -> bool:
@@ -93,31 +79,11 @@ def test_a_stop_answers_what_waits_in_the_accept_queue() -> None:
 
 def test_busy_keep_alive_clients_lose_no_request() -> None:
     """A client that always asks again is answered until it is told to close; then it is refused."""
-    lost, told = [], []
-
-    def ask_on(port: int) -> None:
-        while True:
-            try:
-                client = Client(port)
-            except ConnectionError:
-                return
-            with contextlib.closing(client.socket):
-                while True:
-                    client.ask()
-                    client.finish()
-                    try:
-                        _, headers, _ = client.read()
-                    except ConnectionError as error:
-                        lost.append(error)
-                        return
-                    if headers.get("connection") == "close":
-                        told.append(port)
-                        break
-
+    asking = Asking()
     with running() as stack:
-        stop_beside(stack, ask_on)
-    assert lost == []
-    assert told
+        stop_beside(stack, asking.come)
+    assert asking.lost == []
+    assert asking.told
 
 
 def test_what_outlasts_the_grace_time_is_cut_and_counted() -> None:
