@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from holdfast.wire import ENGINES
-from tests.cli.run import WAIT, holdfast
+from tests.cli.run import REPOSITORY, WAIT, holdfast
 
 APPS = {"ASGI": "wait:app", "WSGI": "wait_wsgi:app", "Tornado": "wait_tornado:app"}
 HOLDING = [name for name in ENGINES if name != "sync"]
@@ -29,6 +30,21 @@ def test_a_plan_is_of_the_engine(engine: str) -> None:
         assert value["why"]
     cost = next(value for value in hop["values"] if value["setting"] == "request_bytes")
     assert engine == "uvicorn" or f"{engine} {hop['version']} in place of uvicorn" in cost["why"]
+
+
+@pytest.mark.parametrize(("engine", "more"), [("gevent", 0), ("gthread", 1), ("uvicorn", -1)])
+def test_a_profile_is_of_its_engine(engine: str, more: int) -> None:
+    """On the engine that it was taken on its numbers stand; elsewhere what the two differ by is
+    added, and said."""
+    taken = str(REPOSITORY / "bench" / "results" / "profile-wait-gevent.json")
+    measured = json.loads(Path(taken).read_text())["programs"]["workers"]["request_bytes"]
+    asked = ("--profile", taken, "--engine", engine, "--edge", "none", "--json")
+    done = holdfast("plan", APPS["WSGI"], "--app-dir", WAIT, "-n", "500", *asked)
+    hop = workers(json.loads(done.stdout))
+    cost = next(value for value in hop["values"] if value["setting"] == "request_bytes")
+    assert (cost["value"] > measured) - (cost["value"] < measured) == more
+    assert ("in place of gevent" in cost["why"]) == bool(more)
+    assert cost["source"] == "measured"
 
 
 def test_a_plan_for_sync_is_refused_with_what_it_holds() -> None:
