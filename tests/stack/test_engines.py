@@ -357,6 +357,13 @@ def test_an_engine_that_is_none_is_refused() -> None:
     assert all(f"`{name}`" in (error.hint or "") for name in ENGINES)
 
 
+@pytest.mark.parametrize("engine", [name for name, row in ENGINES.items() if not row.caps])
+def test_a_cap_that_nobody_would_keep_is_refused(engine: str) -> None:
+    """An engine without a cap is given none in silence."""
+    error = refused(**fields(engine, cap=5))
+    assert error.fault == f"the engine `{engine}` caps nothing"
+
+
 def test_the_kits_apps_are_there() -> None:
     """Every interface of an engine has its app, and the kernel grants the kit's backlog."""
     apps = {KIT[row.interface].partition(":")[0] for row in ENGINES.values()}

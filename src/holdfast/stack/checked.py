@@ -8,6 +8,7 @@ from typing import Final
 
 from holdfast.model.errors import BadInput, HoldfastError
 from holdfast.stack.config import StackConfig
+from holdfast.wire import ENGINES
 
 FREE_BYTES: Final = 2**20
 """Of a run folder's file system: gauge, edge's files, and the first lines of each log."""
@@ -28,6 +29,12 @@ def check(config: StackConfig) -> None:
         raise BadInput(f"there is no folder `{config.app_dir}`", place=config.app_dir, hint=hint)
     if config.slots < 1:
         raise BadInput(f"{config.slots} slots serve nothing", hint="use 1 slot or more")
+    engine = ENGINES.get(config.engine)
+    if engine is None:
+        hint = "the engines are " + ", ".join(f"`{name}`" for name in ENGINES)
+        raise BadInput(f"there is no engine `{config.engine}`", hint=hint)
+    if config.cap and not engine.caps:
+        raise BadInput(f"the engine `{config.engine}` caps nothing", hint="leave the cap out")
     if config.edge is not None and config.listen != "slots":
         raise BadInput("an edge dials slots, not a port", hint='use `listen` "slots"')
     _has_room(config)

@@ -24,11 +24,8 @@ class Engine(Protocol):
 
 
 def find_engine(name: str) -> Engine:
-    """The engine's module; raises Failure where there is none, or where its package is missing."""
-    row = ENGINES.get(name)
-    if row is None:
-        hint = "the engines are " + ", ".join(f"`{known}`" for known in ENGINES)
-        raise Failure(f"there is no engine `{name}`", hint=hint)
+    """The module of a name of `ENGINES`; raises Failure where its package is missing."""
+    row = ENGINES[name]
     try:
         return importlib.import_module(f"holdfast.worker.engines.{name}")
     except ImportError as error:
