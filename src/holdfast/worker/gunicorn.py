@@ -129,6 +129,12 @@ class ByItself(Told):
 
     is_over = False
 
+    def run(self) -> None:
+        """Serve until it is not alive and has nothing left; a thread beside is told to drain."""
+        self.drain_beside()
+        super().run()  # type: ignore[misc]
+        self.is_over = True
+
     def waiting(self: Any) -> bool:
         """Whether a connection waits for one that is served to end."""
         return is_waiting(self.sockets[0].fileno())

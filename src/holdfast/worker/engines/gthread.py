@@ -26,11 +26,6 @@ def serve(asked: Asked) -> int:
 
 
 class _Worker(gunicorn.ByItself, gthread.ThreadWorker):  # type: ignore[misc]
-    def run(self) -> None:
-        self.drain_beside()
-        super().run()
-        self.is_over = True
-
     def close(self) -> None:
         self.alive = False
         self.method_queue.defer(lambda: None)

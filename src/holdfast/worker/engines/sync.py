@@ -20,11 +20,6 @@ def serve(asked: Asked) -> int:
 
 
 class _Worker(gunicorn.ByItself, SyncWorker):  # type: ignore[misc]
-    def run(self) -> None:
-        self.drain_beside()
-        super().run()
-        self.is_over = True
-
     def close(self) -> None:
         self.alive = False
         os.write(self.PIPE[1], b"1")
