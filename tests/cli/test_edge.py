@@ -157,3 +157,15 @@ def test_up_serves_behind_the_edge_and_stops_cleanly(program: str) -> None:
     setting = {"nginx": "worker_rlimit_nofile", "haproxy": "maxsock"}[program]
     assert [line for line in lines if line.startswith(f"{setting} ")]
     assert process.returncode == 0
+
+
+def test_what_the_edge_is_to_do_needs_an_edge(tmp_path: Path) -> None:
+    """`[edge]` in holdfast.toml beside `--edge none` is refused; with one it is planned."""
+    told = tmp_path / "holdfast.toml"
+    told.write_text("[edge.body]\nmost = '20 MiB'\n")
+    asked = ("plan", "-n", "2k", "--config", str(told), "--cores", "8", "--memory", "24GiB")
+    refused = holdfast(*asked, "--nofile", "20k", "--edge", "none")
+    assert refused.returncode == 2
+    assert "`[edge]` asks for what only an edge does" in refused.stderr
+    planned = holdfast(*asked, "--nofile", "20k", "--edge", "nginx", "--explain").stdout
+    assert "client_max_body_size 20,971,520" in " ".join(planned.split())

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from holdfast.model.front.body import Body
+from holdfast.model.front.front import Front
 from holdfast.model.path import Hop
 from holdfast.model.values import assumed
 from holdfast.sizing.edge import size_edge
@@ -18,6 +20,8 @@ from tests.edges import BUSY, demand, host
 
 SLOTS = 2
 
+UNBUFFERED = Front(body=Body(buffered=False))
+
 
 def behind(
     program: Program,
@@ -26,15 +30,17 @@ def behind(
     somaxconn: int = 4_096,
     burst: int = BUSY,
     values: dict[str, int] | None = None,
+    front: Front = UNBUFFERED,
     **fields: Any,
 ) -> dict[str, Any]:
     """The fields of a stack's config that put the edge before its slots, in this layout.
 
     `values` take the place of what the sizing gives, where they are there.
     """
-    layout = EdgeLayout(program, "", **{"grace_s": 20.0, "request_buffering": False, **fields})
+    layout = EdgeLayout(program, "", front=front, **{"grace_s": 20.0, **fields})
     hop = size_edge(demand(burst=burst), host(nofile, somaxconn), layout, SLOTS)
-    return {"listen": "slots", "edge": EdgeConfig(_changed(hop, values or {})), "slots": SLOTS}
+    edge = EdgeConfig(_changed(hop, values or {}), front=front)
+    return {"listen": "slots", "edge": edge, "slots": SLOTS}
 
 
 def _changed(hop: Hop, values: dict[str, int]) -> Hop:

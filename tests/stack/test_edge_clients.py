@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.model.front.body import Body
+from holdfast.model.front.front import Front
 from holdfast.sizing.layout import Program
 from holdfast.stack.limits import raise_nofile
 from holdfast.stack.process import StackProcess
@@ -126,7 +128,7 @@ def test_a_head_of_a_byte_at_a_time_is_cut(program: Program) -> None:
 
 def test_a_buffered_body_of_a_byte_at_a_time_takes_no_worker(program: Program) -> None:
     """A worker hears of a body when it is whole: nginx waits for it, HAProxy cuts it."""
-    with running(**behind(program, values=CUT_S, request_buffering=True)) as stack:
+    with running(**behind(program, values=CUT_S, front=Front())) as stack:
         with slow(stack.port, HEAD + BODY) as clients:
             for client in clients:
                 client.socket.sendall(HEAD)
@@ -144,7 +146,8 @@ def test_a_buffered_body_of_a_byte_at_a_time_takes_no_worker(program: Program) -
 @pytest.mark.parametrize("buffering", [True, False], ids=["buffered", "passed on"])
 def test_a_body_that_stops_is_cut(program: Program, buffering: bool) -> None:
     """A client that stops in the middle leaves its place at the edge and in the app to others."""
-    fields = behind(program, values=CUT_S, longest_s=0.5, request_buffering=buffering)
+    front = Front(body=Body(buffered=buffering))
+    fields = behind(program, values=CUT_S, longest_s=0.5, front=front)
     with running(**fields) as stack, slow(stack.port, HEAD + BODY) as clients:
         for client in clients:
             client.socket.sendall(HEAD + b"x")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from holdfast.model.front.front import Front
 from holdfast.sizing.layout import Program
 from holdfast.stack.process import StackProcess
 from tests.edges import PROGRAMS
@@ -69,7 +70,7 @@ def witness(
 ) -> Iterator[Witness]:
     """One stack for all rows: what one of them leaves behind would show in the next."""
     notes = tmp_path_factory.mktemp("notes") / "notes"
-    fields = {**behind(request.param, request_buffering=True), "slots": 1}
+    fields = {**behind(request.param, front=Front()), "slots": 1}
     with running("witness:app", env={"WITNESS": str(notes)}, **fields) as stack:
         yield Witness(request.param, stack, notes)
 

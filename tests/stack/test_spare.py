@@ -23,6 +23,7 @@ from holdfast.writers.site import Site
 from tests.edges import INSTALLED, PROGRAMS, demand, host
 from tests.helpers import free_port, wait_until
 from tests.stack.driving import answered, crowd, running
+from tests.stack.edges import UNBUFFERED
 
 pytestmark = [pytest.mark.slow, pytest.mark.parametrize("program", PROGRAMS[:1])]
 
@@ -34,7 +35,7 @@ def edge(
     program: Program, folder: Path, slots: list[Path], spare: tuple[Path, ...] = ()
 ) -> Iterator[int]:
     """The program before these sockets, sized for 2,000 in flight; its port."""
-    hop = size_edge(demand(), host(), EdgeLayout(program, "", request_buffering=False), len(slots))
+    hop = size_edge(demand(), host(), EdgeLayout(program, "", front=UNBUFFERED), len(slots))
     port, own = free_port(), folder / "edge"
     own.mkdir()
     site = Site((f"127.0.0.1:{port}",), tuple(map(str, slots)), tuple(map(str, spare)))

@@ -14,6 +14,7 @@ from holdfast.cli.elsewhere import Elsewhere, planned_host
 from holdfast.cli.engines import measured_on, on_engine
 from holdfast.facts.profiles import read_profiles
 from holdfast.model.errors import BadInput
+from holdfast.model.front.front import Front
 from holdfast.model.limit import Holds, Limit
 from holdfast.model.path import Demand, Host, Path
 from holdfast.model.profile import Profile
@@ -100,7 +101,7 @@ def plan_path(options: Options, sizing: Callable[[Demand, Host, Layout], Path] =
     chosen = choose_edge(options.edge, options.host)
     layout = make_layout(project, options)
     mean_time = _mean_time(options, project, layout, host, chosen)
-    layout = with_edge(layout, chosen, mean_time.number)
+    layout = with_edge(layout, chosen, mean_time.number, project.edge)
     offered = options.in_flight + options.surplus
     demand = project_demand(
         project,
@@ -180,7 +181,7 @@ def make_layout(project: Project, options: Options) -> Layout:
     )
 
 
-def with_edge(layout: Layout, chosen: Chosen, mean_time_s: float) -> Layout:
+def with_edge(layout: Layout, chosen: Chosen, mean_time_s: float, front: Front) -> Layout:
     """The layout with the edge before its workers, which keeps clients as long as they would."""
     edge = edge_layout(
         chosen,
@@ -188,6 +189,7 @@ def with_edge(layout: Layout, chosen: Chosen, mean_time_s: float) -> Layout:
         keep_alive_s=layout.keep_alive_s,
         grace_s=layout.grace_s,
         opening_rate=layout.opening_rate,
+        front=front,
     )
     end = None if edge is None else _fact("kernel", "unix_end_bytes")
     return msgspec.structs.replace(layout, edge=edge, unix_end_bytes=end)

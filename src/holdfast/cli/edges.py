@@ -12,6 +12,7 @@ import msgspec
 from holdfast.cli.elsewhere import Elsewhere
 from holdfast.facts.profiles import read_profiles
 from holdfast.model.errors import BadInput
+from holdfast.model.front.front import Front
 from holdfast.model.path import Hop, Path
 from holdfast.model.units import format_bytes, format_seconds
 from holdfast.model.values import Source, Value
@@ -99,15 +100,25 @@ def _is_named(told: str) -> bool:
     return told not in {AUTO, NONE}
 
 
-def edge_layout(chosen: Chosen, mean_time_s: float, **told: Any) -> EdgeLayout | None:
-    """What the sizing is told of the edge; `told` as EdgeLayout has it."""
+def edge_layout(chosen: Chosen, mean_time_s: float, front: Front, **told: Any) -> EdgeLayout | None:
+    """What the sizing is told of the edge; `told` as EdgeLayout has it.
+
+    Raises BadInput where there is none, and `front` asks something of it.
+    """
     if chosen.program is None:
+        if front != Front():
+            raise BadInput(
+                "`[edge]` asks for what only an edge does, and there is none",
+                place="--edge",
+                hint="; ".join((*chosen.notes, "install one, or leave `[edge]` out")),
+            )
         return None
     return EdgeLayout(
         chosen.program,
         chosen.version,
         longest_s=max(LONGEST_S, float(math.ceil(LONGEST_MEANS * mean_time_s))),
         costs=edge_costs(chosen.program),
+        front=front,
         **told,
     )
 

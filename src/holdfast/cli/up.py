@@ -93,5 +93,8 @@ def stack_config(
         return config
     idle_s = edge.links[0].dialler_idle_s.number
     return msgspec.structs.replace(
-        config, listen="slots", edge=EdgeConfig(edge), dialler_idle_s=idle_s
+        config,
+        listen="slots",
+        edge=EdgeConfig(edge, front=planned.project.edge),
+        dialler_idle_s=idle_s,
     )

@@ -10,10 +10,12 @@ import tomllib
 import msgspec
 
 from holdfast.model.errors import BadInput
+from holdfast.model.front.front import Front
 from holdfast.model.path import Demand, Kind, Use
 from holdfast.model.profile import Profile
 from holdfast.model.units import parse_seconds
 from holdfast.model.values import Source, Value
+from holdfast.readers.front import with_numbers
 
 
 class UseRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -76,17 +78,23 @@ class Project(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     demand: DemandRow = DemandRow()
     services: dict[str, ServiceRow] = {}
     env: dict[str, str] = {}
+    edge: Front = Front()
     profile: ProfileRow | None = None
 
 
 def read_project(text: str, name: str) -> Project:
     """The project of a `holdfast.toml`; raises BadInput with the file and key that is wrong."""
     try:
-        project = msgspec.convert(tomllib.loads(text), Project)
+        told = tomllib.loads(text)
+        if "edge" in told:
+            told["edge"] = with_numbers(told["edge"], Front, "$.edge")
+        project = msgspec.convert(told, Project)
     except tomllib.TOMLDecodeError as wrong:
         raise BadInput(f"not TOML: {wrong}", place=name, hint="see https://toml.io") from None
+    except BadInput as bad:
+        raise BadInput(bad.fault, place=name, hint=bad.hint) from None
     except msgspec.ValidationError as wrong:
-        hint = "the keys are in docs/reference/project.md"
+        hint = "the keys are in docs/reference/project.md and docs/reference/edge.md"
         raise BadInput(str(wrong), place=name, hint=hint) from None
     for kind in project.demand.kinds:
         for use in kind.uses:

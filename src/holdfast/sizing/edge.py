@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+from holdfast.model.front.body import USUAL_MOST
 from holdfast.model.path import Demand, Hop, Host, Link, Protocol, Spread
 from holdfast.model.values import Value, derived, observed
 from holdfast.programs import haproxy, nginx
@@ -29,8 +30,6 @@ PATIENCE_S = 10.0
 HEAD_S = 10
 SLOW_HEAD = "for a whole head: a client that sends a byte a second is cut"
 BUFFERED = {True: "on: a slow client costs no worker", False: "off: the app reads while it comes"}
-MOST_BODY = 1_048_576
-LARGE_BODY = "a larger body is answered 413; nginx's default"
 CAP_SLACK = 1.05
 """The fullest slot has at most so much more than the mean."""
 
@@ -152,13 +151,11 @@ def _nginx(demand: Demand, host: Host, layout: EdgeLayout, count: int) -> tuple[
         derived("client_header_timeout_s", HEAD_S, SLOW_HEAD),
         derived("client_body_timeout_s", 60, "nginx's default: between two reads of a body"),
         *_clients(layout),
-        derived("client_max_body_size", MOST_BODY, LARGE_BODY),
+        _largest("client_max_body_size", layout),
         derived("client_body_buffer_size", 16_384, "nginx's default; a larger body is a file"),
         derived("proxy_connect_timeout_s", 5, "a unix socket answers at once or not at all"),
         derived("proxy_read_timeout_s", *_longest(layout)),
-        derived(
-            "proxy_request_buffering", layout.request_buffering, BUFFERED[layout.request_buffering]
-        ),
+        _buffered("proxy_request_buffering", layout),
         derived(
             "proxy_max_temp_file_size",
             0,
@@ -220,8 +217,8 @@ def _haproxy(
         derived("timeout_queue_s", *longest),
         derived("timeout_http_request_s", HEAD_S, SLOW_HEAD),
         *_clients(layout),
-        derived("max_body", MOST_BODY, LARGE_BODY),
-        derived("request_buffering", layout.request_buffering, BUFFERED[layout.request_buffering]),
+        _largest("max_body", layout),
+        _buffered("request_buffering", layout),
         derived(
             "timeout_http_keep_alive_s", layout.keep_alive_s, "how long an idle client may stay"
         ),
@@ -246,6 +243,17 @@ def _clients(layout: EdgeLayout) -> tuple[Value, ...]:
         derived("keepalive_every_s", every, f"gone {gone}"),
         derived("keepalive_probes", probes, f"gone {gone}"),
     )
+
+
+def _largest(setting: str, layout: EdgeLayout) -> Value:
+    most = layout.front.body.most
+    usual = "; nginx's default" if most == USUAL_MOST else ""
+    return derived(setting, most, f"a larger body is answered 413{usual}")
+
+
+def _buffered(setting: str, layout: EdgeLayout) -> Value:
+    buffered = layout.front.body.buffered
+    return derived(setting, buffered, BUFFERED[buffered])
 
 
 def _longest(layout: EdgeLayout) -> tuple[float, str]:

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from holdfast.model.front.front import Front
 from holdfast.model.profile import Profile
 from holdfast.model.values import Value
 
@@ -29,7 +30,7 @@ class EdgeLayout(msgspec.Struct, frozen=True):
 
     A worker keeps an idle connection `keep_alive_s`; the longest request takes `longest_s`, and a
     stop gives `grace_s`. `opening_rate` clients arrive a second where a trial opens them. `costs`
-    are what its processes, requests and idle clients take.
+    are what its processes, requests and idle clients take, and `front` what it does for the site.
     """
 
     program: Program
@@ -37,9 +38,9 @@ class EdgeLayout(msgspec.Struct, frozen=True):
     keep_alive_s: float = 75.0
     grace_s: float = 30.0
     longest_s: float = 60.0
-    request_buffering: bool = True
     opening_rate: float = 0.0
     costs: tuple[Value, ...] = ()
+    front: Front = Front()
 
 
 class Layout(msgspec.Struct, frozen=True):

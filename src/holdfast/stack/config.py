@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from holdfast.model.front.front import Front
 from holdfast.model.path import Hop
 from holdfast.model.values import Value
 from holdfast.wire import USUAL_ENGINE
@@ -25,10 +26,12 @@ EdgeKind = Literal[
 
 
 class EdgeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The edge before the slots: a sized hop of nginx or HAProxy, and how it spreads requests."""
+    """The edge before the slots: a sized hop of nginx or HAProxy, how it spreads requests, and what
+    it does for the site."""
 
     hop: Hop
     balance: Balance = "least"
+    front: Front = Front()
 
 
 class StackConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -34,6 +34,7 @@ ASK_AGAIN_S: Final = 0.02
 EMPTY_S: Final = 1.0
 """How long connections that the kernel has taken may wait to be accepted once we stop."""
 START_S: Final = 10.0
+RENDER: Final = {"nginx": nginx.render, "haproxy": haproxy.render}
 LONGEST_DELAY_S: Final = 1.0
 """An edge is the only way in, and starts in an instant: it never waits longer to be started again,
 so that the service is back within 2 s however often it is killed."""
@@ -82,12 +83,11 @@ class Edge:
         if hop.program == "nginx":
             address = self.listening.address
             host = f"[{address}]" if ":" in address else address
-            site = Site((f"{host}:{self.listening.port}",), slots, balance=self._edge.balance)
-            files = nginx.render(hop, site)
+            listen: tuple[str, ...] = (f"{host}:{self.listening.port}",)
         else:
-            fds = tuple(f"fd@{listener.fileno()}" for listener in self.listening.sockets)
-            files = haproxy.render(hop, Site(fds, slots, balance=self._edge.balance))
-        _write(run_dir, files)
+            listen = tuple(f"fd@{listener.fileno()}" for listener in self.listening.sockets)
+        site = Site(listen, slots, balance=self._edge.balance, front=self._edge.front)
+        _write(run_dir, RENDER[hop.program](hop, site))
         self._started = True
         self._wanted = msgspec.structs.replace(self._wanted, slots=len(self._slots))
 

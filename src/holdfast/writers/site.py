@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from holdfast.model.front.front import Front
 from holdfast.model.path import Hop
 from holdfast.model.values import Value
 
@@ -22,7 +23,8 @@ class Site(msgspec.Struct, frozen=True):
     `listen` has the address of each listening socket as the program writes it, `slots` and `spare`
     the paths of the workers' sockets, `folder` where the edge may write. Spare ones are asked when
     no other answers; by HAProxy, when all others are in maintenance, since it checks none.
-    Relative paths mean the folder that it is started in.
+    Relative paths mean the folder that it is started in. `front` is what the edge does for the site
+    besides; its numbers that limit anything are values of the hop.
     """
 
     listen: tuple[str, ...]
@@ -30,6 +32,7 @@ class Site(msgspec.Struct, frozen=True):
     spare: tuple[str, ...] = ()
     folder: str = "edge"
     balance: Balance = "least"
+    front: Front = Front()
 
 
 def value_of(hop: Hop, setting: str) -> Value:

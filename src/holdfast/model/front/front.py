@@ -1,0 +1,15 @@
+"""The whole of what an edge does for a site: the table `[edge]` of holdfast.toml. No behaviour."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from holdfast.model.front.body import Body
+
+
+class Front(Struct, frozen=True, forbid_unknown_fields=True):
+    """A field a feature, each with a default that changes nothing of a plain edge."""
+
+    body: Annotated[Body, Meta(description="What a request may bring.")] = Body()

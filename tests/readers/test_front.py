@@ -1,0 +1,38 @@
+"""`[edge]` of holdfast.toml: numbers with units, in the records that say what the edge does."""
+
+from __future__ import annotations
+
+import pytest
+
+from holdfast.model.errors import BadInput
+from holdfast.model.front.body import Body
+from holdfast.model.front.front import Front
+from holdfast.readers.project import read_project
+
+
+def test_text_with_a_unit_is_a_number() -> None:
+    """A size is written as people write sizes, or as a bare number."""
+    assert read_project("[edge.body]\nmost = '20 MiB'", "a").edge == Front(body=Body(20 << 20))
+    assert read_project("[edge.body]\nmost = 4096", "a").edge.body.most == 4096
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("edge = 3", "$.edge"),
+        ("[edge]\nbody = 'large'", "$.edge.body"),
+        ("[edge.body]\nmost = 'much'", "$.edge.body.most"),
+        ("[edge.body]\nmost = -1", "$.edge.body.most"),
+        ("[edge.body]\nmost = [1]", "$.edge.body.most"),
+        ("[edge.body]\nbuffered = 'yes'", "$.edge.body.buffered"),
+        ("[edge.body]\nmosst = 1", "mosst"),
+        ("[[edge.body]]\nmost = 1", "$.edge.body"),
+    ],
+)
+def test_a_fault_names_its_key(text: str, told: str) -> None:
+    """What is no such number, or no such key, is told by file and key."""
+    with pytest.raises(BadInput) as caught:
+        read_project(text, "app/holdfast.toml")
+    assert told in caught.value.fault
+    assert caught.value.place == "app/holdfast.toml"
+    assert caught.value.hint
