@@ -12,6 +12,7 @@ import msgspec
 from holdfast.cli.edges import NONE, Chosen, choose_edge, edge_layout, edge_notes
 from holdfast.cli.elsewhere import Elsewhere, planned_host
 from holdfast.cli.engines import measured_on, on_engine
+from holdfast.cli.tls import placed, with_tls
 from holdfast.facts.profiles import read_profiles
 from holdfast.model.errors import BadInput
 from holdfast.model.front.front import Front
@@ -63,6 +64,7 @@ class Options(msgspec.Struct, frozen=True):
     usual_time_s: float = USUAL_TIME_S
     edge: str = NONE
     engine: str = USUAL_ENGINE
+    tls: bool = False
 
 
 class Planned(msgspec.Struct, frozen=True):
@@ -99,6 +101,7 @@ def plan_path(options: Options, sizing: Callable[[Demand, Host, Layout], Path] =
     project, notes = with_profile(find_project(options), options)
     host = planned_host(options.host)
     chosen = choose_edge(options.edge, options.host)
+    project = with_tls(project, asked=options.tls, chosen=chosen)
     layout = make_layout(project, options)
     mean_time = _mean_time(options, project, layout, host, chosen)
     layout = with_edge(layout, chosen, mean_time.number, project.edge)
@@ -131,7 +134,7 @@ def find_project(options: Options) -> Project:
         hint = "name the folder that the app is imported from"
         raise BadInput(f"no folder `{options.app_dir}`", place="--app-dir", hint=hint)
     try:
-        return read_project(place.read_text("utf-8"), str(place))
+        return placed(read_project(place.read_text("utf-8"), str(place)), str(place.parent))
     except FileNotFoundError:
         if told:
             hint = "leave `--config` out, or name a file that exists"

@@ -19,6 +19,7 @@ from holdfast.cli.options import (
     profile_option,
     report_option,
 )
+from holdfast.cli.tls import tls_option
 from holdfast.cli.verdict import prove_app
 from holdfast.model.errors import BadInput
 
@@ -42,6 +43,7 @@ IDLE_SHARE = 10
 @profile_option
 @edge_option(NONE)
 @engine_option
+@tls_option
 @click.option(
     "--idle",
     type=COUNT_OR_ZERO,
@@ -92,6 +94,7 @@ def demo(**given: Any) -> int:
         profile=given["profile"],
         edge=given["edge"],
         engine=given["engine"],
+        tls=given["tls"],
     )
     told = {name: given[name] for name in ("hold_s", "out", "report", "as_json")}
     return prove_app(options, **told)

@@ -12,6 +12,7 @@ from holdfast.cli.edges import AUTO, edge_option
 from holdfast.cli.elsewhere import Elsewhere, host_options
 from holdfast.cli.engines import engine_option
 from holdfast.cli.options import app_options, check_app, demand_options, json_option
+from holdfast.cli.tls import tls_option
 
 
 @click.command()
@@ -20,6 +21,7 @@ from holdfast.cli.options import app_options, check_app, demand_options, json_op
 @app_options
 @edge_option(AUTO)
 @engine_option
+@tls_option
 @host_options
 @click.option("--explain", is_flag=True, help="Also print the source of every number.")
 @json_option

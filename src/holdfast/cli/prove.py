@@ -21,6 +21,7 @@ from holdfast.cli.options import (
 )
 from holdfast.cli.rates import rate_options, take_rate
 from holdfast.cli.target import UrlProof, prove_url
+from holdfast.cli.tls import refuse_tls, tls_option
 from holdfast.cli.verdict import prove_app
 from holdfast.model.errors import BadInput
 
@@ -41,6 +42,7 @@ from holdfast.model.errors import BadInput
 @profile_option
 @edge_option(AUTO)
 @engine_option
+@tls_option
 @click.option(
     "--profile-out", type=click.Path(dir_okay=False), help="Take a profile, and write it here."
 )
@@ -77,6 +79,7 @@ def prove(target: str, **given: Any) -> int:
         )
         refuse_named(given["edge"], "a URL", hint)
         refuse_engine(given["engine"], hint)
+        refuse_tls("a URL", "a URL says it by https://", asked=given["tls"])
         if by_rate is not None:
             given["in_flight"] = by_rate.in_flight(given["mean_time_s"])
         names = UrlProof.__struct_fields__
@@ -86,6 +89,7 @@ def prove(target: str, **given: Any) -> int:
     if profile_out is not None:
         hint = "leave it out: a profile is of the app alone, and a plan adds what an edge takes"
         refuse_named(given["edge"], "`--profile-out`", hint)
+        refuse_tls("`--profile-out`", hint, asked=given["tls"])
         given["edge"] = NONE
     check_installed(given["edge"])
     check_engine(given["engine"])

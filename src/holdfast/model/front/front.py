@@ -7,9 +7,14 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from holdfast.model.front.body import Body
+from holdfast.model.front.tls import Tls
 
 
 class Front(Struct, frozen=True, forbid_unknown_fields=True):
     """A field a feature, each with a default that changes nothing of a plain edge."""
 
     body: Annotated[Body, Meta(description="What a request may bring.")] = Body()
+    tls: Annotated[
+        Tls | None,
+        Meta(description="The port speaks TLS: [what each program does with it](../edge/tls.md)."),
+    ] = None
