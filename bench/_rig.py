@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,7 +33,8 @@ from holdfast.stack.edge_process import children
 RESULTS = Path(__file__).parent / "results"
 BODY = "hello\n"
 SERVER_CORE, LOAD_CORE = 0, 1
-"""The server has one core and the load the other, whoever makes it."""
+"""The server has one core and the load the other, whoever makes it, unless a bench says more."""
+EVERY_CORE = frozenset(os.sched_getaffinity(0))
 NGINX = """
 daemon off; pid {folder}/pid; worker_processes 1; worker_rlimit_nofile 20000;
 error_log {folder}/error.log; worker_cpu_affinity 1;
@@ -90,13 +91,19 @@ def nginx_of(text: str, **words: object) -> Iterator[tuple[int, tuple[int, ...]]
             process.wait()
 
 
-def wrk(port: int, connections: int, seconds: float) -> dict[str, Any]:
+def wrk(
+    port: int,
+    connections: int,
+    seconds: float,
+    path: str = "/",
+    cores: Collection[int] = (LOAD_CORE,),
+) -> dict[str, Any]:
     """What wrk did with one thread: requests, its own CPU seconds, and the times that it saw."""
-    url = f"http://127.0.0.1:{port}/"
+    url = f"http://127.0.0.1:{port}{path}"
     argv = [
         "taskset",
         "-c",
-        str(LOAD_CORE),
+        ",".join(map(str, cores)),
         need("wrk", "wrk"),
         "-t1",
         f"-c{connections}",
@@ -199,12 +206,14 @@ def per_cpu(requests: int, cpu_s: float) -> dict[str, Any]:
     return {"requests": requests, "cpu_s": cpu_s, "per_cpu_s": requests / cpu_s}
 
 
-def wait(condition: Callable[[], bool]) -> None:
+def wait(
+    condition: Callable[[], bool], ceiling_s: float = 30.0, what: str = "the server to start"
+) -> None:
     """Until it is true; ends the bench where it does not become so."""
-    end_s = time.monotonic() + 30
+    end_s = time.monotonic() + ceiling_s
     while not condition():
         if time.monotonic() > end_s:
-            raise SystemExit("error: the server did not start")
+            raise SystemExit(f"error: waited {ceiling_s:g} s for {what}")
         time.sleep(0.01)
 
 

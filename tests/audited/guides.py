@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from tests.audited.audits import Said, said
-from tests.audited.files import written
+from tests.audited.files import Written, written
 from tests.law3.pushed import pushed
 
 TEXTS = Path(__file__).parents[1] / "readers/guides"
@@ -99,7 +99,13 @@ GUIDES = {
 @contextmanager
 def guided(name: str) -> Iterator[Said]:
     """A guide's files with ports of their own, and what the audit says of them."""
-    guide = GUIDES[name]
+    with placed(name, GUIDES[name]) as files:
+        yield said(files, *GUIDES[name].options)
+
+
+@contextmanager
+def placed(name: str, guide: Guide) -> Iterator[Written]:
+    """A guide's files with ports of their own, gone afterwards."""
     with TemporaryDirectory(prefix="guides-") as folder:
         root = Path(folder) / name
         for target, names in guide.texts.items():
@@ -116,7 +122,7 @@ def guided(name: str) -> Iterator[Said]:
         for target, text in guide.added.items():
             _put(root / target, text)
         with written(name, 0, root.parent) as files:
-            yield said(files, *guide.options)
+            yield files
 
 
 def _put(file: Path, text: str) -> None:
