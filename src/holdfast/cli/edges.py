@@ -17,6 +17,7 @@ from holdfast.model.path import Hop, Path
 from holdfast.model.units import format_bytes, format_seconds
 from holdfast.model.values import Source, Value
 from holdfast.sizing.layout import EdgeLayout, Program
+from holdfast.sizing.upgrades import WEBSOCKET_IDLE
 from holdfast.stack.edge_process import PROGRAMS, found, installed_version
 from holdfast.writers.haproxy import CHUNKED
 
@@ -32,12 +33,11 @@ _ANSWERS: Final = {
         "client_max_body_size",
         "proxy_read_timeout_s",
         0,
-        "websockets and header names with `_`",
     ),
-    "haproxy": ("max_body", "timeout_server_s", CHUNKED, "header names with `_`"),
+    "haproxy": ("max_body", "timeout_server_s", CHUNKED),
 }
-"""The settings of the largest body and of the longest wait, the shortest chunked body that is
-refused (0: none), and what is left out (docs/edge-faults.md)."""
+"""The settings of the largest body and of the longest wait, and the shortest chunked body that is
+refused (0: none); see docs/edge-faults.md."""
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -129,11 +129,14 @@ def edge_notes(path: Path) -> tuple[str, ...]:
     edge = next((hop for hop in path.hops if hop.name == "edge"), None)
     if edge is None:
         return ()
-    body, wait, chunked, stays = _ANSWERS[edge.program]
+    body, wait, chunked = _ANSWERS[edge.program]
     told = [f"413 to a body over {format_bytes(_number(edge, body))}"]
     if chunked:
         told.append(f"411 to a chunked one from {format_bytes(chunked)} on")
     told.append(f"504 where a worker is silent for {format_seconds(_number(edge, wait))}")
+    stays = "header names with `_`"
+    if edge.get(WEBSOCKET_IDLE[edge.program]) is None:
+        stays = f"websockets and {stays}"
     return (f"{edge.program} answers {', '.join(told)}; {stays} do not pass it",)
 
 

@@ -38,7 +38,7 @@ def up(app: str, as_json: bool, explain: bool, **given: object) -> int:
     nginx or HAProxy before one socket a worker, all owned by this process: what crashes is
     replaced, and connections that wait are not lost. Without either installed, or with
     `--edge none`, clients reach the workers themselves. An edge has limits of its own (the longest
-    body, the longest wait, no websockets through nginx): a note of the plan says them. Stops on
+    body, the longest wait, websockets only where asked for): a note of the plan says them. Stops on
     Ctrl-C or TERM once requests have finished; on USR1 it says what it really runs with:
     descriptors, backlogs, somaxconn.
 

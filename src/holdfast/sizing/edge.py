@@ -14,6 +14,7 @@ from holdfast.model.values import Value, derived, observed
 from holdfast.programs import haproxy, nginx
 from holdfast.sizing.counting import MOST_PROCESSES, number, on_one, smallest
 from holdfast.sizing.layout import EdgeLayout
+from holdfast.sizing.upgrades import upgraded
 
 NGINX_LISTENERS = 2
 """One port and one probe socket; each worker's channel to its master is one connection more."""
@@ -57,7 +58,7 @@ def size_edge(demand: Demand, host: Host, layout: EdgeLayout, workers: int) -> H
         derived("listener_idle_s", layout.keep_alive_s, "longer than the edge's"),
     )
     values += (spare,) if layout.program == "nginx" else ()
-    values += layout.costs
+    values += (*upgraded(layout), *layout.costs)
     return Hop("edge", layout.program, layout.version, host.name, count, values, (link,))
 
 

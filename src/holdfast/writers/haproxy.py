@@ -6,6 +6,7 @@ One file a process, alike but for the sockets: each process counts `maxconn` for
 from __future__ import annotations
 
 from holdfast.model.path import Hop
+from holdfast.writers import haproxy_upgrades
 from holdfast.writers.site import Balance, Site, alive, explained, idle_s, plain, value_of
 
 BACKEND = "app"
@@ -77,6 +78,7 @@ def _text(hop: Hop, site: Site, process: int) -> str:
         "    # who leaves is missed while the answer is waited for, and the place is free at once",
         "    option abortonclose",
         *(line for name in _TIMEOUTS for line in _set(hop, name)),
+        *haproxy_upgrades.timeouts(hop, site),
         "",
         "frontend in",
         *explained(backlog.why, f"bind {where} backlog {plain(backlog)}"),
@@ -85,6 +87,7 @@ def _text(hop: Hop, site: Site, process: int) -> str:
         "    # the port speaks HTTP/1.1: one that begins with HTTP/2 is answered 400",
         "    option disable-h2-upgrade",
         *_refused(hop),
+        *haproxy_upgrades.rules(site),
         *_buffered(hop),
         "    # overwritten, not added to: what a client claims of itself goes no further",
         "    http-request set-header X-Forwarded-For %[src]",
@@ -125,10 +128,6 @@ def _refused(hop: Hop) -> list[str]:
             "http-request return status 501 hdr Connection close if encoded !chunked",
         ),
         (most.why, f"{deny} 413 if {{ req.body_size gt {plain(most)} }}"),
-        (
-            "no worker changes to HTTP/2 where we have seen HTTP/1",
-            "http-request del-header Upgrade if { req.hdr(upgrade) -m sub -i h2c }",
-        ),
     )
     return [
         f"    acl host req.fhdr(host) -m reg {_HOST}",
@@ -185,6 +184,7 @@ def _backend(hop: Hop, site: Site) -> list[str]:
         f"    balance {_BALANCE[site.balance]}",
         "    http-reuse always",
         "    option redispatch",
+        *haproxy_upgrades.patience(hop, site),
         *explained(f"{cap.why}; {kept.why}; {idle.why}", f"default-server {each}"),
         *(f"    server slot-{index} unix@{slot}" for index, slot in enumerate(site.slots)),
         *(f"    server spare-{index} unix@{slot} backup" for index, slot in enumerate(site.spare)),

@@ -6,6 +6,8 @@ Writes nothing outside its own folder: no log, no pid, no temporary file in /var
 from __future__ import annotations
 
 from holdfast.model.path import Hop
+from holdfast.writers import nginx_upgrades
+from holdfast.writers.nginx_passing import set_lines as _set
 from holdfast.writers.site import Balance, Site, alive, explained, idle_s, plain, value_of
 
 FILE = "nginx.conf"
@@ -49,6 +51,7 @@ def render(hop: Hop, site: Site) -> dict[str, str]:
         "",
         *_upstream(hop, site),
         "",
+        *nginx_upgrades.variables(site),
         *_server(hop, site),
         "",
         "    # Who started nginx asks here whether it answers.",
@@ -56,13 +59,6 @@ def render(hop: Hop, site: Site) -> dict[str, str]:
         "}",
     ]
     return {FILE: "\n".join(lines) + "\n"}
-
-
-def _set(hop: Hop, setting: str, indent: str = "    ") -> list[str]:
-    value = value_of(hop, setting)
-    directive = setting.removesuffix("_s")
-    unit = "s" if directive != setting else ""
-    return explained(value.why, f"{directive} {plain(value)}{unit};", indent)
 
 
 def _upstream(hop: Hop, site: Site) -> list[str]:
@@ -90,36 +86,17 @@ def _server(hop: Hop, site: Site) -> list[str]:
     backlog = value_of(hop, "backlog")
     inner = "        "
     share = value_of(hop, "reuseport")
-    tries = len(site.slots) + 1 if site.spare else 2
     reuse = "reuseport " if share.value else ""
     idle, every, probes = alive(hop)
     asked = f"so_keepalive={plain(idle)}s:{plain(every)}s:{plain(probes)}"
     options = f"{reuse}backlog={plain(backlog)} {asked}"
     listens = [f"listen {where} {options};" for where in site.listen]
-    settings = (
-        *("proxy_connect_timeout_s", "proxy_read_timeout_s"),
-        *("proxy_request_buffering", "proxy_max_temp_file_size"),
-    )
     return [
         "    server {",
         *explained(f"{share.why}; {backlog.why}; {idle.why}", listens[0], inner),
         *(f"{inner}{line}" for line in listens[1:]),
         "        # HTTP/0.9 has no headers, and no version: nothing is left that speaks it",
         '        if ($server_protocol = "") { return 400; }',
-        "        location / {",
-        "            proxy_pass http://app;",
-        "            # HTTP/1.1 without `Connection: close`: what makes upstream keepalive work",
-        "            proxy_http_version 1.1;",
-        '            proxy_set_header Connection "";',
-        "            proxy_set_header Host $http_host;",
-        "            # overwritten, not added to: what a client claims of itself goes no further",
-        "            proxy_set_header X-Forwarded-For $remote_addr;",
-        "            proxy_set_header X-Forwarded-Proto $scheme;",
-        "            # what fails as it connects goes to one other worker; what one has held for",
-        "            # over 1 ms does not: one that dies would have all of it given to the others",
-        f"            proxy_next_upstream_tries {tries};",
-        "            proxy_next_upstream_timeout 1ms;",
-        *(line for name in settings for line in _set(hop, name, " " * 12)),
-        "        }",
+        *nginx_upgrades.locations(hop, site),
         "    }",
     ]

@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from holdfast.model.front.body import Body
 from holdfast.model.front.tls import Tls
+from holdfast.model.front.upgrades import Streams, Websockets
 
 
 class Front(Struct, frozen=True, forbid_unknown_fields=True):
@@ -18,3 +19,17 @@ class Front(Struct, frozen=True, forbid_unknown_fields=True):
         Tls | None,
         Meta(description="The port speaks TLS: [what each program does with it](../edge/tls.md)."),
     ] = None
+    websockets: Annotated[
+        Websockets,
+        Meta(
+            description="Requests that become websockets: "
+            "[what each program does with them](../edge/websockets.md)."
+        ),
+    ] = Websockets()
+    streams: Annotated[
+        Streams,
+        Meta(
+            description="Answers that do not end by themselves, such as server-sent events: "
+            "[what each program does with them](../edge/event-streams.md)."
+        ),
+    ] = Streams()

@@ -1,0 +1,62 @@
+"""One `location` of nginx that passes requests on to the workers; the same lines for each path.
+
+Decides only what each of them has to say: headers and timeouts are not inherited piece by piece.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from holdfast.model.path import Hop
+from holdfast.writers.site import Site, explained, plain, value_of
+
+INNER = " " * 12
+_SETTINGS = ("proxy_connect_timeout_s", "proxy_request_buffering", "proxy_max_temp_file_size")
+
+
+def passing(
+    hop: Hop,
+    site: Site,
+    path: str = "/",
+    *,
+    connection: Sequence[str] = ('proxy_set_header Connection "";',),
+    read_timeout: str = "proxy_read_timeout_s",
+    own: Sequence[str] = (),
+) -> list[str]:
+    """The location of a path, which may begin with a modifier such as `^~`.
+
+    `connection` are the lines that say what is sent of `Connection`, `read_timeout` names the value
+    that a silent worker is given, and `own` are further lines.
+    """
+    tries = len(site.slots) + 1 if site.spare else 2
+    lines = (
+        "proxy_pass http://app;",
+        "# HTTP/1.1 without `Connection: close`: what makes upstream keepalive work",
+        "proxy_http_version 1.1;",
+        *connection,
+        "proxy_set_header Host $http_host;",
+        "# overwritten, not added to: what a client claims of itself goes no further",
+        "proxy_set_header X-Forwarded-For $remote_addr;",
+        "proxy_set_header X-Forwarded-Proto $scheme;",
+        "# what fails as it connects goes to one other worker; what one has held for",
+        "# over 1 ms does not: one that dies would have all of it given to the others",
+        f"proxy_next_upstream_tries {tries};",
+        "proxy_next_upstream_timeout 1ms;",
+    )
+    return [
+        f"        location {path} {{",
+        *(f"{INNER}{line}" for line in lines),
+        *set_lines(hop, read_timeout, INNER, directive="proxy_read_timeout"),
+        *(line for name in _SETTINGS for line in set_lines(hop, name, INNER)),
+        *(f"{INNER}{line}" for line in own),
+        "        }",
+    ]
+
+
+def set_lines(hop: Hop, setting: str, indent: str = "    ", directive: str = "") -> list[str]:
+    """A value of the hop as its directive, below its reason; the directive is the setting's name
+    unless it is said. Raises KeyError where the sizing gave none."""
+    value = value_of(hop, setting)
+    name = setting.removesuffix("_s")
+    unit = "s" if name != setting else ""
+    return explained(value.why, f"{directive or name} {plain(value)}{unit};", indent)
