@@ -5,7 +5,7 @@ Each record is a table of holdfast.toml, each field a key: what it means stands 
 
 from __future__ import annotations
 
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -30,7 +30,7 @@ def show(record: type[msgspec.Struct], name: str) -> None:
         kind = hints[row.name]
         found = record_of(kind)
         if found is not None:
-            inner.append((found, f"{name}.{row.encode_name}", said(kind)))
+            inner.append((found, f"{name}.{row.encode_name}", kind))
             continue
         unit = extra(kind)
         rows.append(
@@ -38,10 +38,13 @@ def show(record: type[msgspec.Struct], name: str) -> None:
             f"{f' Written as {WRITTEN[unit]}.' if unit else ''} |"
         )
     if rows:
+        if record is Front:
+            print(f"\n## `[{name}]`")
         print("\n| key | default | meaning |\n|---|---|---|")
         print("\n".join(rows))
-    for found, path, meaning in inner:
-        print(f"\n## `[{path}]`\n\n{meaning}")
+    for found, path, kind in inner:
+        table = f"[[{path}]]" if is_list(kind) else f"[{path}]"
+        print(f"\n## `{table}`\n\n{said(kind)}")
         show(found, path)
     print()
 
@@ -80,6 +83,11 @@ def extra(kind: Any) -> str | None:
     """The unit in which a field is written."""
     units = [each.extra[UNIT] for each in metas(kind) if each.extra and UNIT in each.extra]
     return str(units[-1]) if units else None
+
+
+def is_list(kind: Any) -> bool:
+    """Whether a key is a list of tables."""
+    return get_origin(kind) is tuple or any(map(is_list, get_args(kind)[:1]))
 
 
 def record_of(kind: Any) -> type[msgspec.Struct] | None:

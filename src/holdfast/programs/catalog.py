@@ -16,6 +16,7 @@ from holdfast.programs import (
     gunicorn,
     haproxy,
     haproxy_rows,
+    hosts,
     hypercorn,
     kernel,
     nginx,
@@ -37,6 +38,7 @@ LIMITS: dict[str, Callable[[Hop, Path, Demand], tuple[Limit, ...]]] = {
     "tornado": tornado.limits,
     "holdfast-load": generator.limits,
     "service": service.limits,
+    "hosts": hosts.limits,
 }
 ROWS: dict[str, tuple[Setting, ...]] = {
     "nginx": nginx_rows.ROWS,

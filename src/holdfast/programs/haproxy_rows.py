@@ -206,11 +206,20 @@ TIMEOUTS = (
     _timeout("timeout_tunnel_s", "How long an upgraded connection may be silent.", "1.5"),
     _timeout("timeout_http_keep_alive_s", "How long an idle client stays connected.", "1.4"),
 )
+CHECKING = (
+    Setting("check_inter_s", "seconds", 2.0, "1.1", "haproxy", "Time between two checks."),
+    Setting("check_fall", "checks", 3, "1.1", "haproxy", "Bad ones after which a server is down."),
+    Setting("check_rise", "checks", 2, "1.1", "haproxy", "Good ones after which it is up again."),
+    _timeout("timeout_check_s", "For a check's answer once it is connected.", "1.3"),
+    _timeout("server_tcp_ut_s", "How long TCP waits for a server to acknowledge.", "2.0"),
+)
 ROWS = (
     *(MAXCONN, FRONTEND_MAXCONN, SERVER_MAXCONN, RETRIES, NBTHREAD, ULIMIT_N, FD_HARD_LIMIT),
     *(LISTENERS, STATS_SOCKETS, CHECKS, BACKLOG, STREAMS, FRONT_STREAMS, TOTAL_STREAMS, BUFSIZE),
     *(MAXREWRITE, MAX_HEADERS, MAXQUEUE, POOL_LOW, POOL_HIGH),
     *(SERVER_POOL_MAX, MAX_BODY, REQUEST_BUFFERING),
     *TIMEOUTS,
+    *CHECKING,
     *alive("clitcpka", "2.3"),
+    *alive("srvtcpka", "2.4", "server"),
 )

@@ -239,6 +239,14 @@ KEEPALIVE_MIN_S = _timeout(
 UPSTREAM_IDLE = _timeout(
     "upstream_keepalive_timeout_s", 60, "How long an idle upstream stays.", "1.15.3"
 )
+NEXT_TRIES = Setting(
+    "proxy_next_upstream_tries",
+    "servers",
+    0,
+    "1.7.5",
+    "nginx",
+    "How many servers a request is offered to, the first one counted; 0 is as many as there are.",
+)
 TIMEOUTS = (
     _timeout("keepalive_timeout_s", 75, "How long an idle client stays connected."),
     KEEPALIVE_MIN_S,
@@ -248,6 +256,12 @@ TIMEOUTS = (
     _timeout("send_timeout_s", 60, "Between two writes to a client; past it closed."),
     CONNECT_TIMEOUT_S,
     FAIL_TIMEOUT_S,
+    _timeout(
+        "proxy_next_upstream_timeout_s",
+        0,
+        "Since the first try; past it no other server is asked. 0: never.",
+        "1.7.5",
+    ),
     _timeout("proxy_send_timeout_s", 60, "Between two writes to an upstream; past it 504."),
     _timeout("proxy_read_timeout_s", 60, "Between two reads of an answer; past it 504."),
     UPSTREAM_IDLE,
@@ -257,7 +271,7 @@ ROWS = (
     *(MULTI_ACCEPT, STREAMS, MAX_CONNS, ZONE, MAX_FAILS, LIMIT_CONN, LIMIT_CONN_STATUS, KEEPALIVE),
     *(PROXY_HTTP_VERSION, HEADER_BUFFER, LARGE_HEADER_BUFFERS, MAX_HEADERS),
     *(BODY_BUFFER, MAX_BODY, REQUEST_BUFFERING, BUFFERING, BUFFER_SIZE, BUFFERS, MAX_TEMP_FILE),
-    KEEPALIVE_REQUESTS,
+    *(KEEPALIVE_REQUESTS, NEXT_TRIES),
     *TIMEOUTS,
     *alive("so_keepalive", "1.1.11"),
 )

@@ -43,17 +43,18 @@ class Setting(msgspec.Struct, frozen=True):
         return default
 
 
-def alive(option: str, since: str) -> tuple[Setting, ...]:
-    """How TCP finds out that a client is gone without a word: the rows of a program's `option`.
+def alive(option: str, since: str, whom: str = "client") -> tuple[Setting, ...]:
+    """How TCP finds out that a client, or a server, is gone without a word: rows of an `option`.
 
     The defaults are Linux's (tcp_keepalive_intvl, tcp_keepalive_probes).
     """
+    of = "" if whom == "client" else f"{whom}_"
     return tuple(
-        Setting(f"keepalive_{name}", unit, default, since, "kernel", f"`{option}`: {doc}")
+        Setting(f"{of}keepalive_{name}", unit, default, since, "kernel", f"`{option}`: {doc}")
         for name, unit, default, doc in (
-            ("idle_s", "seconds", None, "silence after which TCP asks a client. Unset, never."),
+            ("idle_s", "seconds", None, f"silence after which TCP asks a {whom}. Unset, never."),
             ("every_s", "seconds", 75, "between two such questions."),
-            ("probes", "questions", 9, "unanswered ones after which a client is gone."),
+            ("probes", "questions", 9, f"unanswered ones after which a {whom} is gone."),
         )
     )
 

@@ -49,6 +49,9 @@ ROWS = (
     Row("clitcpka-idle", IN_FRONT, "keepalive_idle_s", seconds_or_unit),
     Row("clitcpka-intvl", IN_FRONT, "keepalive_every_s", seconds_or_unit),
     Row("clitcpka-cnt", IN_FRONT, "keepalive_probes", count),
+    Row("srvtcpka-idle", BEHIND, "server_keepalive_idle_s", seconds_or_unit),
+    Row("srvtcpka-intvl", BEHIND, "server_keepalive_every_s", seconds_or_unit),
+    Row("srvtcpka-cnt", BEHIND, "server_keepalive_probes", count),
     Row("maxconn", IN_FRONT, "frontend_maxconn", count),
     Row("backlog", IN_FRONT, "backlog", count),
     Row("fullconn", BEHIND, "fullconn", count),
@@ -67,7 +70,7 @@ ALIVE = frozenset(("keepalive_idle_s", "keepalive_every_s", "keepalive_probes"))
 OPTIONS = frozenset(
     (
         *("http-server-close", "httpclose", "http-keep-alive", "redispatch", "abortonclose"),
-        *("clitcpka", "http-buffer-request", "http-use-htx", "prefer-last-server"),
+        *("clitcpka", "srvtcpka", "http-buffer-request", "http-use-htx", "prefer-last-server"),
     )
 )
 """Options that say how connections are used: on, or off with `no` before them."""
@@ -79,6 +82,10 @@ OF_A_SERVER = {
     "minconn": ("minconn", count),
     "pool-max-conn": ("server_pool_max_conn", count),
     "pool-purge-delay": ("pool_purge_delay_s", haproxy_seconds),
+    "inter": ("check_inter_s", haproxy_seconds),
+    "fall": ("check_fall", count),
+    "rise": ("check_rise", count),
+    "tcp-ut": ("server_tcp_ut_s", haproxy_seconds),
 }
 """What a `server` line says in two words, and where that lands."""
 WITH_A_WORD = frozenset(
@@ -86,11 +93,8 @@ WITH_A_WORD = frozenset(
         *(
             "cookie",
             "weight",
-            "inter",
             "fastinter",
             "downinter",
-            "rise",
-            "fall",
             "port",
             "addr",
             "source",
@@ -100,7 +104,7 @@ WITH_A_WORD = frozenset(
         *("resolvers", "resolve-prefer", "resolve-opts", "resolve-net", "proto", "check-proto"),
         *("check-sni", "alpn", "npn", "check-alpn", "max-reuse", "log-proto", "namespace", "id"),
         *("track", "agent-addr", "agent-inter", "agent-port", "agent-send", "slowstart", "redir"),
-        *("pool-low-conn", "tcp-ut", "socks4", "ssl-min-ver", "ssl-max-ver", "set-proxy-v2-tlv"),
+        *("pool-low-conn", "socks4", "ssl-min-ver", "ssl-max-ver", "set-proxy-v2-tlv"),
         *("proxy-v2-options", "shard", "ws", "usesrc", "interface", "nice", "mode", "level"),
         *("user", "group", "uid", "gid", "name", "thread", "process", "shards", "maxconn"),
         *("backlog", "crt-list", "crt-ignore-err", "ca-ignore-err", "ca-verify-file", "tls-ticket"),

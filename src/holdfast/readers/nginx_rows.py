@@ -43,6 +43,8 @@ ROWS = (
     *(_timeout(name) for name in ("keepalive_min_timeout", "keepalive_time")),
     *(_timeout(name) for name in ("client_body_timeout", "send_timeout", "proxy_connect_timeout")),
     *(_timeout(name) for name in ("proxy_send_timeout", "proxy_read_timeout")),
+    _timeout("proxy_next_upstream_timeout"),
+    _http("proxy_next_upstream_tries", "proxy_next_upstream_tries", count),
     _http("keepalive_requests", "keepalive_requests", count),
     _http("limit_conn_status", "limit_conn_status", count),
     _http("proxy_http_version", "proxy_http_version", word),

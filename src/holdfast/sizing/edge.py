@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import math
 
+import msgspec
+
 from holdfast.model.front.body import USUAL_MOST
 from holdfast.model.path import Demand, Hop, Host, Link, Protocol, Spread
 from holdfast.model.values import Value, derived, observed
 from holdfast.programs import haproxy, nginx
+from holdfast.sizing import hosts
 from holdfast.sizing.counting import MOST_PROCESSES, number, on_one, smallest
 from holdfast.sizing.layout import EdgeLayout
 from holdfast.sizing.upgrades import upgraded
@@ -36,30 +39,41 @@ CAP_SLACK = 1.05
 
 
 def size_edge(demand: Demand, host: Host, layout: EdgeLayout, workers: int) -> Hop:
-    """The hop `edge` with the fewest processes that hold `demand`, before so many workers.
+    """The hop `edge` with the fewest processes that hold `demand`, before its workers or hosts.
 
     Where no number of processes has the descriptors and accept queues, its values are as far as
     the host lets them go, and its limits say what is short.
     """
+    layout = msgspec.structs.replace(layout, checked=hosts.checked(layout, workers))
     count = _processes(demand, host, layout)
     if layout.program == "nginx":
         values = _nginx(demand, host, layout, count)
     else:
         values = _haproxy(demand, host, layout, count, workers)
-    idle = min(UPSTREAM_IDLE_S, layout.keep_alive_s / 2)
+    values = hosts.changed(values, demand, layout)
+    link = hosts.to_hosts(layout) if layout.front.hosts else _to_workers(layout)
+    if layout.program == "nginx":
+        idle = link.dialler_idle_s
+        values += (derived("upstream_keepalive_timeout_s", idle.number, idle.why),)
+    values += (*upgraded(layout), *layout.costs)
+    return Hop("edge", layout.program, layout.version, host.name, count, values, (link,))
+
+
+def _to_workers(layout: EdgeLayout) -> Link:
+    """The link to the workers of this host: a unix socket for each."""
     why = "idle connections end at the edge, long before the worker ends them, and so soon that a"
-    spare = derived("upstream_keepalive_timeout_s", idle, f"{why} replaced worker need not wait")
-    link = Link(
+    return Link(
         "workers",
         Protocol.UNIX,
         1.0,
         Spread.LEAST,
-        derived("dialler_idle_s", idle, f"{why} replaced worker need not wait"),
+        derived(
+            "dialler_idle_s",
+            min(UPSTREAM_IDLE_S, layout.keep_alive_s / 2),
+            f"{why} replaced worker need not wait",
+        ),
         derived("listener_idle_s", layout.keep_alive_s, "longer than the edge's"),
     )
-    values += (spare,) if layout.program == "nginx" else ()
-    values += (*upgraded(layout), *layout.costs)
-    return Hop("edge", layout.program, layout.version, host.name, count, values, (link,))
 
 
 def _processes(demand: Demand, host: Host, layout: EdgeLayout) -> int:
@@ -112,9 +126,11 @@ def _own(host: Host, layout: EdgeLayout, count: int) -> int:
     if layout.program == "nginx":
         return nginx.OWN + count * (1 + NGINX_LISTENERS)
     commands = 1 + haproxy.STATS_CLIENTS  # the runtime API's socket, and who asks there
-    return (
-        haproxy.RESERVED + HAPROXY_LISTENERS + commands + haproxy.A_THREAD * _threads(host, count)
+    counted = (
+        *(haproxy.RESERVED, HAPROXY_LISTENERS, layout.checked, commands),
+        haproxy.A_THREAD * _threads(host, count),
     )
+    return sum(counted)
 
 
 def _nofile(demand: Demand, host: Host, layout: EdgeLayout, count: int) -> int:

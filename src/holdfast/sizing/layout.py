@@ -31,6 +31,7 @@ class EdgeLayout(msgspec.Struct, frozen=True):
     A worker keeps an idle connection `keep_alive_s`; the longest request takes `longest_s`, and a
     stop gives `grace_s`. `opening_rate` clients arrive a second where a trial opens them. `costs`
     are what its processes, requests and idle clients take, and `front` what it does for the site.
+    Of the servers behind it `checked` are asked whether they are well: the sizing finds it out.
     """
 
     program: Program
@@ -41,6 +42,7 @@ class EdgeLayout(msgspec.Struct, frozen=True):
     opening_rate: float = 0.0
     costs: tuple[Value, ...] = ()
     front: Front = Front()
+    checked: int = 0
 
 
 class Layout(msgspec.Struct, frozen=True):

@@ -11,14 +11,19 @@ from holdfast.programs.sockets import kept_idle, uneven
 from holdfast.sizing.counting import MOST_PROCESSES, number, on_one, smallest
 from holdfast.sizing.edge import size_edge
 from holdfast.sizing.engines import ENGINES
+from holdfast.sizing.hosts import bear_pauses, left, size_hosts
 from holdfast.sizing.layout import Layout
 
 
 def size_workers(demand: Demand, host: Host, layout: Layout) -> tuple[Hop, ...]:
-    """The edge, where there is to be one, and the fewest workers that hold the demand.
+    """The edge, where there is one, and the fewest workers that hold the demand; or the hosts.
 
     Where no number of workers does, their values are as far as the host lets them go.
     """
+    if layout.edge is not None and layout.edge.front.hosts:
+        front = layout.edge.front
+        bear_pauses(front, demand.in_flight / left(front))
+        return (size_edge(demand, host, layout.edge, left(front)), size_hosts(demand, front))
     files, queue = number(host, "nofile_hard"), queue_room(host)
     engine = ENGINES[layout.engine]
     cores = layout.worker.request_cpu_s.number * demand.rate
@@ -42,6 +47,8 @@ def size_workers(demand: Demand, host: Host, layout: Layout) -> tuple[Hop, ...]:
     each = fullest_share(count, demand, host, layout)
     connections = int(values[0].number - math.ceil(layout.worker.own_descriptors.number))
     caps = engine.values(each, connections, layout.engine)
+    if layout.edge is not None:
+        bear_pauses(layout.edge.front, each)
     told = (*values, derived("workers", count, why), *caps, *layout.worker.values())
     return (*_edge(count, demand, host, layout), _bare(count, host, layout, told))
 

@@ -6,7 +6,7 @@ One file a process, alike but for the sockets: each process counts `maxconn` for
 from __future__ import annotations
 
 from holdfast.model.path import Hop
-from holdfast.writers import haproxy_upgrades
+from holdfast.writers import haproxy_checks, haproxy_hosts, haproxy_upgrades
 from holdfast.writers.site import Balance, Site, alive, explained, idle_s, plain, value_of
 
 BACKEND = "app"
@@ -60,7 +60,7 @@ def _text(hop: Hop, site: Site, process: int) -> str:
     where = site.listen[process % len(site.listen)]
     backlog = value_of(hop, "backlog")
     lines = [
-        f"# HAProxy for holdfast: process {process} of {hop.processes}, {len(site.slots)} slots.",
+        f"# HAProxy for holdfast: process {process} of {hop.processes}, {site.behind}.",
         f"# Start it as: haproxy -db -f {site.folder}/{file(process)}",
         "global",
         *_set(hop, "maxconn"),
@@ -179,15 +179,27 @@ def _vanished(hop: Hop) -> list[str]:
 def _backend(hop: Hop, site: Site) -> list[str]:
     cap, kept, idle = value_of(hop, "server_maxconn"), value_of(hop, POOLED), idle_s(hop)
     each = f"maxconn {plain(cap)} pool-max-conn {plain(kept)} pool-purge-delay {plain(idle)}s"
+    why = f"{cap.why}; {kept.why}; {idle.why}{haproxy_checks.why(hop)}"
+    if site.front.hosts:
+        words, reason = haproxy_hosts.words(hop)
+        each, why = each + words, why + reason
     return [
         f"backend {BACKEND}",
         f"    balance {_BALANCE[site.balance]}",
         "    http-reuse always",
-        "    option redispatch",
+        *(haproxy_hosts.lines(hop) if site.front.hosts else ["    option redispatch"]),
         *haproxy_upgrades.patience(hop, site),
-        *explained(f"{cap.why}; {kept.why}; {idle.why}", f"default-server {each}"),
+        *haproxy_checks.lines(hop, site),
+        *explained(why, f"default-server {each}{haproxy_checks.words(hop)}"),
+        *(haproxy_hosts.servers(hop, site) if site.front.hosts else _slots(hop, site)),
+    ]
+
+
+def _slots(hop: Hop, site: Site) -> list[str]:
+    unasked = " no-check" if haproxy_checks.is_checked(hop) else ""
+    return [
         *(f"    server slot-{index} unix@{slot}" for index, slot in enumerate(site.slots)),
         *(f"    server spare-{index} unix@{slot} backup" for index, slot in enumerate(site.spare)),
         "    # asked in the instant in which all others are told to let go idle connections",
-        f"    server last unix@{site.slots[0]} backup",
+        f"    server last unix@{site.slots[0]} backup{unasked}",
     ]

@@ -6,7 +6,7 @@ Writes nothing outside its own folder: no log, no pid, no temporary file in /var
 from __future__ import annotations
 
 from holdfast.model.path import Hop
-from holdfast.writers import nginx_upgrades
+from holdfast.writers import nginx_hosts, nginx_upgrades
 from holdfast.writers.nginx_passing import set_lines as _set
 from holdfast.writers.site import Balance, Site, alive, explained, idle_s, plain, value_of
 
@@ -25,7 +25,7 @@ _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 def render(hop: Hop, site: Site) -> dict[str, str]:
     """The configuration of a sized `nginx` hop at `site`; raises KeyError for a missing value."""
     lines = [
-        f"# nginx for holdfast: {hop.processes} workers before {len(site.slots)} slots.",
+        f"# nginx for holdfast: {hop.processes} workers before {site.behind}.",
         f"# Start it as: nginx -p . -c {site.folder}/{FILE} -e stderr",
         "daemon off;",
         f"pid {site.folder}/nginx.pid;",
@@ -69,16 +69,23 @@ def _upstream(hop: Hop, site: Site) -> list[str]:
         "    upstream app {",
         *(explained(zone.why, "zone app 512k;", inner) if zone.value else []),
         *([f"{inner}{balance}"] if balance else []),
-        "        # max_fails 0: a slot's worker always runs, and a full queue must not cascade",
+        *(nginx_hosts.servers(hop, site) if site.front.hosts else _slots(site)),
+        *explained(keepalive.why, f"keepalive {plain(keepalive)};", inner),
+        *explained(idle.why, f"keepalive_timeout {plain(idle)}s;", inner),
+        "    }",
+    ]
+
+
+def _slots(site: Site) -> list[str]:
+    inner = "        "
+    return [
+        f"{inner}# max_fails 0: a slot's worker always runs, and a full queue must not cascade",
         *(f"{inner}server unix:{slot} max_fails=0;" for slot in site.slots),
         *(
             f"{inner}server unix:{slot} backup max_fails=1 fail_timeout=1s;"
             for slot in site.spare
             if site.balance in {"least", "round_robin"}
         ),
-        *explained(keepalive.why, f"keepalive {plain(keepalive)};", inner),
-        *explained(idle.why, f"keepalive_timeout {plain(idle)}s;", inner),
-        "    }",
     ]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from holdfast.model.path import Hop
+from holdfast.writers import nginx_hosts
 from holdfast.writers.site import Site, explained, plain, value_of
 
 INNER = " " * 12
@@ -28,7 +29,6 @@ def passing(
     `connection` are the lines that say what is sent of `Connection`, `read_timeout` names the value
     that a silent worker is given, and `own` are further lines.
     """
-    tries = len(site.slots) + 1 if site.spare else 2
     lines = (
         "proxy_pass http://app;",
         "# HTTP/1.1 without `Connection: close`: what makes upstream keepalive work",
@@ -38,18 +38,25 @@ def passing(
         "# overwritten, not added to: what a client claims of itself goes no further",
         "proxy_set_header X-Forwarded-For $remote_addr;",
         "proxy_set_header X-Forwarded-Proto $scheme;",
-        "# what fails as it connects goes to one other worker; what one has held for",
-        "# over 1 ms does not: one that dies would have all of it given to the others",
-        f"proxy_next_upstream_tries {tries};",
-        "proxy_next_upstream_timeout 1ms;",
     )
     return [
         f"        location {path} {{",
         *(f"{INNER}{line}" for line in lines),
+        *(nginx_hosts.tries(hop) if site.front.hosts else _tries(site)),
         *set_lines(hop, read_timeout, INNER, directive="proxy_read_timeout"),
         *(line for name in _SETTINGS for line in set_lines(hop, name, INNER)),
         *(f"{INNER}{line}" for line in own),
         "        }",
+    ]
+
+
+def _tries(site: Site) -> list[str]:
+    """To which other slots a request goes whose worker did not let it in."""
+    return [
+        f"{INNER}# what fails as it connects goes to one other worker; what one has held for",
+        f"{INNER}# over 1 ms does not: one that dies would have all of it given to the others",
+        f"{INNER}proxy_next_upstream_tries {len(site.slots) + 1 if site.spare else 2};",
+        f"{INNER}proxy_next_upstream_timeout 1ms;",
     ]
 
 

@@ -22,9 +22,10 @@ class Site(msgspec.Struct, frozen=True):
 
     `listen` has the address of each listening socket as the program writes it, `slots` and `spare`
     the paths of the workers' sockets, `folder` where the edge may write. Spare ones are asked when
-    no other answers; by HAProxy, when all others are in maintenance, since it checks none.
-    Relative paths mean the folder that it is started in. `front` is what the edge does for the site
-    besides; its numbers that limit anything are values of the hop.
+    no other answers; by HAProxy, when all others are in maintenance, or checks say that they are
+    down. Relative paths mean the folder that it is started in. `front` is what the edge does for
+    the site besides; its numbers that limit anything are values of the hop. Where it has hosts,
+    those are dialled in place of slots.
     """
 
     listen: tuple[str, ...]
@@ -33,6 +34,12 @@ class Site(msgspec.Struct, frozen=True):
     folder: str = "edge"
     balance: Balance = "least"
     front: Front = Front()
+
+    @property
+    def behind(self) -> str:
+        """What the edge stands before, counted."""
+        hosts = len(self.front.hosts)
+        return f"{hosts} hosts" if hosts else f"{len(self.slots)} slots"
 
 
 def value_of(hop: Hop, setting: str) -> Value:
@@ -65,3 +72,9 @@ def explained(why: str, line: str, indent: str = "    ") -> list[str]:
     """The line below its reason, as comments of as many lines as it takes."""
     comments = textwrap.wrap(why, WIDTH - len(indent) - 2)
     return [*(f"{indent}# {text}" for text in comments), f"{indent}{line}"]
+
+
+def seconds(value: Value) -> str:
+    """A time as both programs write it: `5s`, or `500ms` where it is no whole number."""
+    whole = value.number == int(value.number)
+    return f"{value.number:.0f}s" if whole else f"{value.number * 1000:.0f}ms"

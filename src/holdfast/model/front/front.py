@@ -7,8 +7,10 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from holdfast.model.front.body import Body
+from holdfast.model.front.checks import Checks
 from holdfast.model.front.tls import Tls
 from holdfast.model.front.upgrades import Streams, Websockets
+from holdfast.model.front.upstreams import Upstream
 
 
 class Front(Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,3 +35,17 @@ class Front(Struct, frozen=True, forbid_unknown_fields=True):
             "[what each program does with them](../edge/event-streams.md)."
         ),
     ] = Streams()
+    hosts: Annotated[
+        tuple[Upstream, ...],
+        Meta(description="The hosts that serve the app, in place of workers on this one."),
+    ] = ()
+    spare_hosts: Annotated[
+        int, Meta(ge=0, description="So many hosts may be lost, and the others hold the number.")
+    ] = 1
+    checks: Annotated[
+        Checks | None,
+        Meta(
+            description="How the edge finds out that a host is not well; with a `path` and no "
+            "hosts, HAProxy asks each worker. Hosts are checked whether this is written or not."
+        ),
+    ] = None
