@@ -311,4 +311,7 @@ def _backlog(demand: Demand, host: Host, layout: EdgeLayout, count: int) -> Valu
     if opening > burst:
         why = f"a trial's {opened:,.0f} clients {arrive}; on the fullest of {count}"
         return derived("backlog", int(opening), why)
-    return derived("backlog", burst, f"{demand.burst:,} {arrive}; on the fullest of {count}")
+    why = f"{demand.burst:,} {arrive}; on the fullest of {count}"
+    if burst > (room := number(host, "somaxconn")):
+        return derived("backlog", int(room), f"{why}: {burst:,}, as far as somaxconn lets them")
+    return derived("backlog", burst, why)
