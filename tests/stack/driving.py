@@ -47,6 +47,7 @@ class Client:
             self.socket.connect(to)
         else:
             self.socket = socket.create_connection(("127.0.0.1", to), timeout=30)
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._rest = b""
 
     def ask(self, path: str = "/", *headers: str) -> None:
@@ -75,12 +76,16 @@ class Client:
         body, self._rest = self._rest[:length], self._rest[length:]
         return int(first.split()[1]), headers, body
 
+    def heard(self) -> tuple[int, dict[str, str]]:
+        """The answer's status and headers, or 0 where the connection ended without one."""
+        try:
+            return self.read()[:2]
+        except ConnectionError:
+            return 0, {}
+
     def status(self) -> int:
         """The answer's status, or 0 where the connection ended without one."""
-        try:
-            return self.read()[0]
-        except ConnectionError:
-            return 0
+        return self.heard()[0]
 
     def close(self) -> None:
         self.socket.close()
@@ -170,7 +175,13 @@ def answered(clients: Sequence[Client]) -> int:
     for client in clients:
         with contextlib.suppress(ConnectionError):
             client.finish()
-    return sum(client.status() == 200 for client in clients)
+    found = 0
+    for client in clients:
+        status, headers = client.heard()
+        found += status == 200
+        if headers.get("connection") == "close":
+            client.close()  # as told to: gunicorn waits for it, up to 2 s
+    return found
 
 
 def wait_for_in_flight(stack: StackProcess, count: int) -> None:

@@ -9,23 +9,19 @@ import contextlib
 import http.client
 import os
 import signal
-import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
-from holdfast.model.errors import HoldfastError
 from holdfast.sizing.layout import Program
 from holdfast.stack.process import StackProcess
 from holdfast.wire import ENGINES
 from tests.edges import PROGRAMS
 from tests.helpers import wait_until
 from tests.stack.driving import (
-    APPS,
     Asking,
     Client,
     Log,
@@ -38,34 +34,26 @@ from tests.stack.driving import (
     stopping,
     wait_for_in_flight,
 )
-from tests.stack.edges import behind
+from tests.stack.edges import behind, open_sockets
+from tests.stack.engines import BACKLOG, fields, room
 
 pytestmark = pytest.mark.slow
 
-KIT = {"ASGI": "kit_asgi:app", "WSGI": "kit_wsgi:app", "Tornado": "kit_tornado:app"}
-ROOM = {"sync": 1, "gthread": 20}
-"""Requests that a worker is to hold here; an engine that caps is given so many, and no more."""
-USUAL_ROOM = 100
-BACKLOG = 237
 EACH = pytest.mark.parametrize("engine", ENGINES)
-CAPPED = pytest.mark.parametrize("engine", [name for name, row in ENGINES.items() if row.caps])
-OTHERS = [
-    (engine, interface)
-    for engine, row in ENGINES.items()
-    for interface in sorted({other.interface for other in ENGINES.values()})
-    if interface != row.interface
-]
+SHARED = pytest.mark.parametrize("shared", ENGINES, indirect=True, scope="module")
 
 
-def room(engine: str) -> int:
-    return ROOM.get(engine, USUAL_ROOM)
+class Shared(NamedTuple):
+    """A stack of one engine for several questions: each leaves it with nothing in flight."""
+
+    engine: str
+    stack: StackProcess
 
 
-def fields(engine: str, **others: Any) -> dict[str, Any]:
-    """A stack of one worker that holds so many, with the kit's app."""
-    row = ENGINES[engine]
-    told = {"app": KIT[row.interface], "engine": engine, "slots": 1, "backlog": BACKLOG}
-    return {**told, "cap": room(engine) if row.caps else 0, **others}
+@pytest.fixture(scope="module")
+def shared(request: pytest.FixtureRequest) -> Iterator[Shared]:
+    with running(**fields(request.param)) as stack:
+        yield Shared(request.param, stack)
 
 
 @contextlib.contextmanager
@@ -101,11 +89,10 @@ def check_answers(stack: StackProcess) -> None:
     assert sum(row.started for row in stack.gauge.read()) == before + 5
 
 
-@EACH
-def test_answers_are_those_of_the_app(engine: str) -> None:
+@SHARED
+def test_answers_are_those_of_the_app(shared: Shared) -> None:
     """GET, HEAD, POST by length and in chunks, and a stream are answered whole, and counted."""
-    with running(**fields(engine)) as stack:
-        check_answers(stack)
+    check_answers(shared.stack)
 
 
 @EACH
@@ -119,61 +106,81 @@ def test_answers_behind_an_edge(engine: str, program: Program) -> None:
         assert seen == (b"127.0.0.1" if ENGINES[engine].interface != "WSGI" else seen)
 
 
-@EACH
-def test_a_connection_is_kept(engine: str) -> None:
+@SHARED
+def test_a_connection_is_kept(shared: Shared) -> None:
     """A client asks twice on one connection; sync, which keeps none, says so."""
-    with running(**fields(engine)) as stack:
-        client = Client(stack.port)
-        with contextlib.closing(client.socket):
-            client.get()
-            status, headers, _ = client.read()
-            assert status == 200
-            if engine == "sync":
-                assert headers["connection"] == "close"
-                return
-            client.get()
-            assert client.status() == 200
+    client = Client(shared.stack.port)
+    with contextlib.closing(client.socket):
+        client.get()
+        status, headers, _ = client.read()
+        assert status == 200
+        if shared.engine == "sync":
+            assert headers["connection"] == "close"
+            return
+        client.get()
+        assert client.status() == 200
 
 
-@EACH
-def test_requests_in_flight_are_counted_exactly(engine: str) -> None:
+@SHARED
+def test_a_client_that_leaves_is_forgotten(shared: Shared) -> None:
+    """Idle clients that close leave the worker with as many sockets as before, not some time
+    later."""
+    (worker,) = shared.stack.workers()
+    before = open_sockets(worker.pid)
+    clients = [Client(shared.stack.port) for _ in range(1 if shared.engine == "sync" else 10)]
+    for client in clients:
+        client.get()
+        assert client.status() == 200
+    for client in clients:
+        client.close()
+    wait_until(lambda: open_sockets(worker.pid) <= before, what="no socket more")
+
+
+@SHARED
+def test_requests_in_flight_are_counted_exactly(shared: Shared) -> None:
     """As many as are held are in flight, each once: those that are answered, raise or go away."""
+    engine, stack = shared
     count = room(engine)
-    with running(**fields(engine)) as stack:
-        with crowd(stack.port, count) as clients:
-            wait_for_in_flight(stack, count)
-            half = clients[: count // 2]
-            assert answered(half) == len(half)
-            wait_for_in_flight(stack, count - len(half))
-            for client in clients:
-                client.close()
-            wait_for_in_flight(stack, 0)
-        with crowd(stack.port, 1, "/raise") as (client,):
-            wait_for_in_flight(stack, 1)
-            client.finish()
-            assert client.status() in {0, 500}
+    started = stack.gauge.read()[0].started
+    with crowd(stack.port, count) as clients:
+        wait_for_in_flight(stack, count)
+        half = clients[: count // 2]
+        assert answered(half) == len(half)
+        wait_for_in_flight(stack, count - len(half))
+        for client in clients:
+            client.close()
         wait_for_in_flight(stack, 0)
-        (row,) = stack.gauge.read()
-        assert row.started == row.finished == count + 1
+    with crowd(stack.port, 1, "/raise") as (client,):
+        wait_for_in_flight(stack, 1)
+        client.finish()
+        assert client.status() in {0, 500}
+    wait_for_in_flight(stack, 0)
+    (row,) = stack.gauge.read()
+    assert row.started == row.finished == started + count + 1
 
 
-@CAPPED
-def test_a_cap_is_kept(engine: str) -> None:
-    """What comes past the cap is not in the app, waits, and is answered after the others."""
+@SHARED
+def test_a_cap_is_kept(shared: Shared) -> None:
+    """What comes past the cap is not in the app, waits, and is answered after the others; an engine
+    without a cap takes all of it."""
+    engine, stack = shared
     count = room(engine)
-    with running(**fields(engine)) as stack, crowd(stack.port, count) as clients:
+    started = stack.gauge.read()[0].started
+    with crowd(stack.port, count) as clients:
         wait_for_in_flight(stack, count)
         with crowd(stack.port, 5) as more:
             for client in more:
                 client.finish()
-            assert stack.gauge.in_flight() == count
+            if ENGINES[engine].caps:
+                assert stack.gauge.in_flight() == count
+            else:
+                assert [client.status() for client in more] == [200] * 5
             for client in clients:
                 client.finish()
-            assert {client.status() for client in clients} == {200}
-            for client in clients:
+            for client in (*clients, *more[: 5 * bool(ENGINES[engine].caps)]):
+                assert client.status() == 200
                 client.close()
-            assert {client.status() for client in more} == {200}
-        assert stack.gauge.read()[0].started == count + 5
+    assert stack.gauge.read()[0].started == started + count + 5
 
 
 def granted(stack: StackProcess) -> set[int]:
@@ -183,11 +190,29 @@ def granted(stack: StackProcess) -> set[int]:
     return {int(end[2]) for end in ends if end[3].endswith(f":{stack.port}")}
 
 
-@EACH
-def test_the_backlog_is_what_was_asked_for(engine: str) -> None:
+@SHARED
+def test_the_backlog_is_what_was_asked_for(shared: Shared) -> None:
     """Once the engine serves, the kernel grants its socket what the stack asked for."""
-    with running(**fields(engine)) as stack:
-        assert granted(stack) == {BACKLOG}
+    assert granted(shared.stack) == {BACKLOG}
+
+
+def test_gthread_waits_for_all_clients_to_close_at_once() -> None:
+    """20 that stay connected after an answer that closes delay nobody: gunicorn's own worker waits
+    2 s for each of them, one after the other."""
+    count = room("gthread")
+    with running(**fields("gthread")) as stack, contextlib.ExitStack() as undo:
+        clients = [Client(stack.port) for _ in range(count)]
+        for client in clients:
+            undo.callback(client.close)
+            client.ask("/", "connection: close")
+        wait_for_in_flight(stack, count)
+        for client in clients:
+            client.finish()
+        assert {client.status() for client in clients} == {200}
+        later = Client(stack.port)
+        undo.callback(later.close)
+        later.get()
+        assert later.status() == 200
 
 
 @EACH
@@ -255,7 +280,7 @@ def test_a_worker_is_replaced_and_nothing_is_lost(engine: str, listen: str) -> N
 def test_what_outlasts_the_grace_time_is_cut_and_counted(engine: str) -> None:
     """After the grace time what is left is cut: said how many, and the exit code is 1."""
     count = room(engine)
-    with running(**fields(engine, grace_s=1.0)) as stack, crowd(stack.port, count) as clients:
+    with running(**fields(engine, grace_s=0.5)) as stack, crowd(stack.port, count) as clients:
         wait_for_in_flight(stack, count)
         log = Log(stack)
         assert stack.stop() == 1
@@ -298,74 +323,3 @@ def test_a_worker_survives_the_loss_of_its_socket_path(engine: str) -> None:
             later.get()
             assert later.status() == 200
         assert log.of("died") == []
-
-
-def refused(**told: Any) -> HoldfastError:
-    with StackProcess(config(**told)) as stack:
-        stack.start()
-        with pytest.raises(HoldfastError) as caught:
-            stack.wait_until_ready(60)
-        return caught.value
-
-
-@pytest.mark.parametrize(("engine", "interface"), OTHERS)
-def test_an_app_of_another_interface_is_refused(engine: str, interface: str) -> None:
-    """The hint names an engine that serves it."""
-    error = refused(**fields(engine, app=KIT[interface]))
-    assert f"`{KIT[interface]}` is a" in error.fault
-    assert interface in error.fault
-    named = [name for name in ENGINES if f"`--engine {name}`" in (error.hint or "")]
-    assert {ENGINES[name].interface for name in named} == {interface}
-
-
-FAILS = """
-async def app(scope, receive, send):
-    assert scope["type"] == "lifespan"
-    await receive()
-    {}
-"""
-
-
-@pytest.mark.parametrize("how", ["raise RuntimeError('no database')", "await send(FAILED)"])
-@pytest.mark.parametrize(
-    "engine", [name for name, row in ENGINES.items() if row.interface == "ASGI"]
-)
-def test_a_startup_that_fails_is_told(engine: str, how: str, tmp_path: Path) -> None:
-    """An app whose lifespan fails at its start is not served, and why is said."""
-    failed = 'FAILED = {"type": "lifespan.startup.failed", "message": "no database"}\n'
-    (tmp_path / "failing.py").write_text(failed + FAILS.format(how))
-    error = refused(**fields(engine, app="failing:app", app_dir=str(tmp_path)))
-    assert "the app's startup" in error.fault
-    assert "no database" in f"{error.fault} {error.hint}"
-
-
-@pytest.mark.parametrize("engine", [name for name, row in ENGINES.items() if row.extra])
-def test_a_missing_package_names_its_extra(engine: str, tmp_path: Path) -> None:
-    """Where the engine's package cannot be imported, the extra that brings it is named."""
-    name = ENGINES[engine].distribution
-    (tmp_path / "sitecustomize.py").write_text(f"import sys\nsys.modules[{name!r}] = None\n")
-    path = os.pathsep.join([str(tmp_path), *sys.path])
-    error = refused(**fields(engine, env={"PYTHONPATH": path}))
-    assert f"the engine `{engine}` needs `{name}`" in error.fault
-    assert f"`holdfast[{ENGINES[engine].extra}]`" in (error.hint or "")
-
-
-def test_an_engine_that_is_none_is_refused() -> None:
-    """The names that there are stand in the hint."""
-    error = refused(engine="eventlet")
-    assert "no engine `eventlet`" in error.fault
-    assert all(f"`{name}`" in (error.hint or "") for name in ENGINES)
-
-
-@pytest.mark.parametrize("engine", [name for name, row in ENGINES.items() if not row.caps])
-def test_a_cap_that_nobody_would_keep_is_refused(engine: str) -> None:
-    """An engine without a cap is given none in silence."""
-    error = refused(**fields(engine, cap=5))
-    assert error.fault == f"the engine `{engine}` caps nothing"
-
-
-def test_the_kits_apps_are_there() -> None:
-    """Every interface of an engine has its app, and the kernel grants the kit's backlog."""
-    apps = {KIT[row.interface].partition(":")[0] for row in ENGINES.values()}
-    assert all((APPS / f"{app}.py").exists() for app in apps)
-    assert socket.SOMAXCONN > BACKLOG

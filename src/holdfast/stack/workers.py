@@ -214,6 +214,7 @@ class Workers:
         if answered is None or worker.probe is None:
             return
         self._loop.unwatch(worker.probe.fileno())
+        worker.forget_probe()  # gunicorn's workers wait for it to close before they go on
         if not answered:
             worker.signal(signal.SIGKILL)
         elif self._slots[worker.slot].state is State.STARTING:

@@ -22,6 +22,7 @@ from granian.server.embed import Server
 from uvicorn.lifespan.on import LifespanOn
 
 from holdfast.worker import aio
+from holdfast.worker.accepted import Accepted
 from holdfast.worker.asked import Asked
 from holdfast.worker.leaving import is_waiting
 from holdfast.worker.shim import Message, Receive, Send, Shim
@@ -53,7 +54,7 @@ class _Worker:
 
     def __init__(self, asked: Asked, shim: Shim) -> None:
         self._asked, self._shim = asked, shim
-        self._address = asked.listener.getsockname()
+        self._clients = Accepted(asked.listener.getsockname())
         self._state: dict[str, Any] = {}
 
     async def run(self) -> None:
@@ -106,12 +107,8 @@ class _Worker:
         silent.close()
 
     def open(self) -> int:
-        """Connections of the listener: granian does not say, so the descriptors are looked at."""
-        found = 0
-        for name in os.listdir("/proc/self/fd"):
-            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(int(name))) as each:
-                found += each.getsockname() == self._address and not _listens(each)
-        return found
+        """Connections of the listener, at most: granian does not say, so descriptors do."""
+        return self._clients.left()
 
     def finish(self) -> None:
         self._worker.terminate()
@@ -120,7 +117,3 @@ class _Worker:
         for task in asyncio.all_tasks():
             if getattr(task.get_coro(), "__name__", "") == "future_watcher":
                 task.cancel()
-
-
-def _listens(opened: socket.socket) -> bool:
-    return bool(opened.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))

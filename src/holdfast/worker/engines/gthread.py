@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import selectors
+import socket
+import time
+from concurrent.futures import Future
+from functools import partial
+from typing import Any
+
 from gunicorn.workers import gthread
 
 from holdfast.worker import gunicorn
@@ -9,6 +17,8 @@ from holdfast.worker.asked import Asked
 from holdfast.worker.leaving import LINGER_S
 
 USUAL_THREADS, USUAL_CONNECTIONS = 1, 1_000
+CLOSING_S = 2.0
+"""What a client is given to close after an answer that closes: gunicorn's own time."""
 
 
 def serve(asked: Asked) -> int:
@@ -26,6 +36,54 @@ def serve(asked: Asked) -> int:
 
 
 class _Worker(gunicorn.ByItself, gthread.ThreadWorker):  # type: ignore[misc]
+    """Its own main thread waits for each client to close, one after the other: ours for all."""
+
+    def __init__(self, *told: Any, **more: Any) -> None:
+        super().__init__(*told, **more)
+        self._closing: dict[gthread.TConn, None] = {}
+        """In the order of their timeouts."""
+
+    def finish_request(self, conn: gthread.TConn, future: Future[Any]) -> None:
+        """One that is not kept is half closed, and then read until its client has closed it."""
+        if future.cancelled() or future.exception() is not None or future.result():
+            super().finish_request(conn, future)
+            return
+        try:
+            conn.sock.shutdown(socket.SHUT_WR)
+            conn.sock.setblocking(False)
+            self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._read_on, conn))
+        except (OSError, ValueError):
+            self._close(conn)
+            return
+        conn.timeout = time.monotonic() + CLOSING_S
+        self._closing[conn] = None
+
+    def _read_on(self, conn: gthread.TConn, client: socket.socket) -> None:
+        """What a client sends after its answer is dropped; its end is waited for."""
+        try:
+            if client.recv(65_536):
+                return
+        except BlockingIOError:
+            return
+        except OSError:
+            pass
+        del self._closing[conn]
+        self._close(conn)
+
+    def _close(self, conn: gthread.TConn) -> None:
+        with contextlib.suppress(OSError, KeyError, ValueError):
+            self.poller.unregister(conn.sock)
+        self.nr_conns -= 1
+        conn.close()
+
+    def murder_pending(self) -> None:
+        """Those whose time is over are closed, too."""
+        super().murder_pending()
+        now_s = time.monotonic()
+        while self._closing and (conn := next(iter(self._closing))).timeout <= now_s:
+            del self._closing[conn]
+            self._close(conn)
+
     def close(self) -> None:
         self.alive = False
         self.method_queue.defer(lambda: None)

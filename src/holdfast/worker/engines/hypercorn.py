@@ -43,6 +43,21 @@ def _config(asked: Asked) -> hypercorn.Config:
     return config
 
 
+class _Connection(TCPServer):
+    """A connection that is over once its client has closed it.
+
+    hypercorn's own keeps its descriptor until its idle time is over.
+    """
+
+    async def _read_data(self) -> None:
+        await super()._read_data()
+        await self.idle_task.stop()
+
+    async def _idle_timeout(self) -> None:
+        if not self.reader.at_eof():
+            await super()._idle_timeout()
+
+
 class _Server:
     """One worker's connections, and the door to them."""
 
@@ -82,7 +97,7 @@ class _Server:
             tasks.add(task)
             loop = asyncio.get_running_loop()
             try:
-                await TCPServer(
+                await _Connection(
                     wrapped, loop, self._config, self._context, self._state, reader, writer
                 )
             except asyncio.CancelledError:
