@@ -47,6 +47,7 @@ class Options(msgspec.Struct, frozen=True):
     """What the command line said; None where it said nothing.
 
     `usual_time_s` is the mean time where none is said and the processor asks for no longer one.
+    `said` is what to note of how engine and edge were chosen, where they were not told.
     """
 
     app: str
@@ -65,6 +66,7 @@ class Options(msgspec.Struct, frozen=True):
     edge: str = NONE
     engine: str = USUAL_ENGINE
     tls: bool = False
+    said: tuple[str, ...] = ()
 
 
 class Planned(msgspec.Struct, frozen=True):
@@ -116,7 +118,7 @@ def plan_path(options: Options, sizing: Callable[[Demand, Host, Layout], Path] =
     )
     path = sizing(demand, host, layout)
     walls = path_walls(path, demand)
-    notes += (*chosen.notes, *edge_notes(path))
+    notes += (*options.said, *chosen.notes, *edge_notes(path))
     return Planned(options, project, demand, host, path, walls, mean_time, notes)
 
 

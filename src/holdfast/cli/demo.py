@@ -19,6 +19,7 @@ from holdfast.cli.options import (
     profile_option,
     report_option,
 )
+from holdfast.cli.prefer import prefer_options, preferred
 from holdfast.cli.tls import tls_option
 from holdfast.cli.verdict import prove_app
 from holdfast.model.errors import BadInput
@@ -44,6 +45,7 @@ IDLE_SHARE = 10
 @edge_option(NONE)
 @engine_option
 @tls_option
+@prefer_options
 @click.option(
     "--idle",
     type=COUNT_OR_ZERO,
@@ -96,6 +98,7 @@ def demo(**given: Any) -> int:
         engine=given["engine"],
         tls=given["tls"],
     )
+    options = preferred(options, given["prefer"], given["interface"])
     told = {name: given[name] for name in ("hold_s", "out", "report", "as_json")}
     return prove_app(options, **told)
 

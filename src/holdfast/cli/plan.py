@@ -1,4 +1,7 @@
-"""`holdfast plan`: what a number takes on this machine. Starts nothing, imports no app."""
+"""`holdfast plan`: what a number takes on this machine. Starts nothing.
+
+Imports no app; `--prefer` has a child import one whose text does not show what it speaks.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from holdfast.cli.edges import AUTO, edge_option
 from holdfast.cli.elsewhere import Elsewhere, host_options
 from holdfast.cli.engines import engine_option
 from holdfast.cli.options import app_options, check_app, demand_options, json_option
+from holdfast.cli.prefer import prefer_options, preferred
 from holdfast.cli.tls import tls_option
 
 
@@ -22,6 +26,7 @@ from holdfast.cli.tls import tls_option
 @edge_option(AUTO)
 @engine_option
 @tls_option
+@prefer_options
 @host_options
 @click.option("--explain", is_flag=True, help="Also print the source of every number.")
 @json_option
@@ -38,6 +43,7 @@ def plan(app: str, explain: bool, as_json: bool, **given: object) -> int:
     holdfast plan shop:app --app-dir examples/shop -n 50k --idle 5k
     holdfast plan shop:app -n 50k --json | jq .narrowest
     holdfast plan site.wsgi:application -n 5k --engine gevent
+    holdfast plan shop:app --app-dir examples/shop -n 5k --prefer memory
     """
     if app:
         check_app(app)
@@ -52,8 +58,10 @@ def plan(app: str, explain: bool, as_json: bool, **given: object) -> int:
 def make_options(
     app: str, given: dict[str, object], *, surplus: int = 0, here: bool = False
 ) -> Options:
-    """Options from what click parsed; the names differ only in their units."""
+    """Options from what click parsed, with the engine and the edge that are preferred."""
     values: dict[str, Any] = dict(given)
+    wish = values.pop("prefer"), values.pop("interface")
     values["mean_time_s"] = values.pop("mean_time")
     host = Elsewhere(*(values.pop(name, None) for name in Elsewhere.__struct_fields__))
-    return Options(app=app, surplus=surplus, here=here, host=host, **values)
+    options = Options(app=app, surplus=surplus, here=here, host=host, **values)
+    return preferred(options, *wish)

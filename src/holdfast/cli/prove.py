@@ -19,6 +19,7 @@ from holdfast.cli.options import (
     profile_option,
     report_option,
 )
+from holdfast.cli.prefer import prefer_options, preferred, refuse_prefer
 from holdfast.cli.rates import rate_options, take_rate
 from holdfast.cli.target import UrlProof, prove_url
 from holdfast.cli.tls import refuse_tls, tls_option
@@ -43,6 +44,7 @@ from holdfast.model.errors import BadInput
 @edge_option(AUTO)
 @engine_option
 @tls_option
+@prefer_options
 @click.option(
     "--profile-out", type=click.Path(dir_okay=False), help="Take a profile, and write it here."
 )
@@ -80,6 +82,7 @@ def prove(target: str, **given: Any) -> int:
         refuse_named(given["edge"], "a URL", hint)
         refuse_engine(given["engine"], hint)
         refuse_tls("a URL", "a URL says it by https://", asked=given["tls"])
+        refuse_prefer(given["prefer"], "a URL", hint)
         if by_rate is not None:
             given["in_flight"] = by_rate.in_flight(given["mean_time_s"])
         names = UrlProof.__struct_fields__
@@ -98,6 +101,8 @@ def prove(target: str, **given: Any) -> int:
     if by_rate is not None:
         wanted["in_flight"] = by_rate.in_flight(known_mean_time_s(Options(app=target, **wanted)))
     options = msgspec.structs.replace(Options(app=target, **wanted), here=True)
+    wish = given["prefer"], given["interface"]
+    options = preferred(options, *wish, edge_is_fixed=profile_out is not None)
     told = {name: given[name] for name in ("hold_s", "out", "report", "as_json")}
     if profile_out is not None:
         from holdfast.cli.profiling import profile_app

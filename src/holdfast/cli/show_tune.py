@@ -44,6 +44,7 @@ def tune_json(compared: Compared) -> dict[str, Any]:
         "asked": tuning.demand.in_flight,
         "burst": tuning.demand.burst,
         "mean_time_s": compared.planned.mean_time.number,
+        "notes": compared.planned.options.said,
         "changes": [need.setting for need in tuning.changes],
         "needs": [_need_json(need) for need in tuning.needs],
         "files": compared.files,
@@ -114,6 +115,8 @@ def _show_title(compared: Compared) -> None:
     say.text(f"{head}{needed if many else 'this machine is enough'}", style="bold")
     mean = format_seconds(compared.planned.mean_time.number)
     say.item("  ", f"mean time {mean} ({compared.planned.mean_time.why})")
+    for note in compared.planned.options.said:
+        say.item("  note: ", note)
     rate, burst = tuning.demand.rate, tuning.demand.burst
     say.item("  ", f"so {rate:,.0f} answers a second, and bursts of {burst:,} within 1 s")
     say.text()

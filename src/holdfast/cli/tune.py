@@ -12,8 +12,10 @@ import click
 from holdfast.cli import say
 from holdfast.cli.context import plan_path
 from holdfast.cli.edges import AUTO, edge_option
+from holdfast.cli.engines import engine_option
 from holdfast.cli.options import app_options, demand_options, json_option
 from holdfast.cli.plan import make_options
+from holdfast.cli.prefer import prefer_options
 from holdfast.cli.show_tune import Compared, show_difference, show_tuning, tune_json
 from holdfast.model.errors import BadInput
 from holdfast.model.path import Demand, Host, Path
@@ -34,6 +36,8 @@ PAM = "/etc/security"
 @demand_options(None, required=False)
 @app_options
 @edge_option(AUTO)
+@engine_option
+@prefer_options
 @click.option("--explain", is_flag=True, help="Also print why each setting is enough.")
 @click.option("--diff", is_flag=True, help="Show what --apply would change, and change nothing.")
 @click.option("--apply", is_flag=True, help="Make the changes: files, and the running values.")

@@ -13,6 +13,7 @@ from holdfast.cli.edges import AUTO, check_installed, edge_option
 from holdfast.cli.engines import check_engine, engine_caps, engine_option
 from holdfast.cli.options import SECONDS, app_options, check_app, demand_options, json_option
 from holdfast.cli.plan import make_options
+from holdfast.cli.prefer import prefer_options
 from holdfast.cli.tls import tls_option
 from holdfast.stack.config import EdgeConfig, StackConfig
 from holdfast.stack.supervisor import Supervisor
@@ -25,6 +26,7 @@ from holdfast.stack.supervisor import Supervisor
 @edge_option(AUTO)
 @engine_option
 @tls_option
+@prefer_options
 @click.option("--address", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
 @click.option(

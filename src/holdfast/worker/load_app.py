@@ -22,6 +22,13 @@ def load_app(
     target: str, app_dir: str, interface: Interface = "ASGI", engine: str = USUAL_ENGINE
 ) -> Callable[..., Any]:
     """The app that `target` names, for an engine that serves `interface`; raises Failure."""
+    app, file = find_app(target, app_dir)
+    must_speak(interface, engine, target, app, file)
+    return app  # type: ignore[no-any-return]
+
+
+def find_app(target: str, app_dir: str) -> tuple[Any, str | None]:
+    """What `target` names, whatever it speaks, and the file of its module; raises Failure."""
     module_name, _, attribute = target.partition(":")
     if not module_name or not attribute:
         raise Failure(f"`{target}` names no app", hint="write it as `module:attribute`")
@@ -36,8 +43,7 @@ def load_app(
                 place=getattr(module, "__file__", None),
                 hint=_did_you_mean(f"{module_name}:", name, _callables(app)),
             ) from None
-    must_speak(interface, engine, target, app, getattr(module, "__file__", None))
-    return app  # type: ignore[no-any-return]
+    return app, getattr(module, "__file__", None)
 
 
 def _import(name: str, app_dir: str) -> ModuleType:
