@@ -43,7 +43,35 @@ ENV_CAP: Final = "HOLDFAST_CAP"
 ENV_CONNECTIONS: Final = "HOLDFAST_CONNECTIONS"
 """Connections that a gthread worker has, idle or waiting for a thread; 0: as in gunicorn."""
 
+ENV_ADMISSION: Final = "HOLDFAST_ADMISSION"
+"""`Places` of the worker, as its text; unset: whoever comes is let in."""
+
 Interface = Literal["ASGI", "WSGI", "Tornado"]
+
+
+class Places(NamedTuple):
+    """What one worker lets in: `cap` requests at once, and `room` more that wait `wait_s` at most.
+
+    Who gets no place is told to ask again after `retry_after_s`. The paths in `health` need none.
+    """
+
+    cap: int
+    room: int
+    wait_s: float
+    retry_after_s: int
+    health: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """As it stands in the environment."""
+        return json.dumps(self)
+
+    @classmethod
+    def of(cls, text: str) -> Places:
+        """The places of such a text."""
+        *numbers, health = json.loads(text)
+        cap, room, wait_s, retry_after_s = numbers
+        return cls(cap, room, wait_s, retry_after_s, tuple(health))
 
 
 class Engine(NamedTuple):
@@ -90,7 +118,9 @@ GAUGE_MAGIC: Final = 0x484F4C4446415354  # "HOLDFAST"
 GAUGE_VERSION: Final = 1
 WORDS_PER_ROW: Final = 8
 """64 bytes a row, so that two workers never write the same cache line."""
-STARTED, FINISHED, PID, SLOT, GENERATION = range(5)
+STARTED, FINISHED, PID, SLOT, GENERATION, WAITING, REFUSED = range(7)
+"""WAITING: requests without a place yet, which are not in flight; REFUSED: told that there is none.
+"""
 
 
 def encode(message: dict[str, object]) -> bytes:
@@ -106,13 +136,18 @@ def decode(buffer: bytes) -> tuple[list[dict[str, Any]], bytes]:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One worker generation's counts: requests started and finished since it was born."""
+    """One worker generation's counts: requests started and finished since it was born.
+
+    `waiting` have no place yet, and `refused` got none; neither has started.
+    """
 
     slot: int
     generation: int
     pid: int
     started: int
     finished: int
+    waiting: int = 0
+    refused: int = 0
 
 
 class Gauge:
@@ -152,7 +187,7 @@ class Gauge:
     def claim(self, row: int, slot: int, generation: int, pid: int) -> None:
         """Give the row to a new worker generation; its counters start at zero."""
         words = self.words(row)
-        words[STARTED] = words[FINISHED] = 0
+        words[STARTED] = words[FINISHED] = words[WAITING] = words[REFUSED] = 0
         words[SLOT], words[GENERATION], words[PID] = slot, generation, pid
 
     def free(self, row: int) -> None:
@@ -166,9 +201,8 @@ class Gauge:
             words = self.words(row)
             finished = words[FINISHED]
             if words[PID]:
-                found.append(
-                    Row(words[SLOT], words[GENERATION], words[PID], words[STARTED], finished)
-                )
+                who = words[SLOT], words[GENERATION], words[PID]
+                found.append(Row(*who, words[STARTED], finished, words[WAITING], words[REFUSED]))
         return tuple(found)
 
     def in_flight(self) -> int:

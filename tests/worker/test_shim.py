@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from holdfast.wire import FINISHED, STARTED
-from holdfast.worker.shim import App, Message, Receive, Send, Shim
+from holdfast.worker.line import Message, Receive
+from holdfast.worker.shim import App, Send, Shim
 
 PROBE = "/run/w-0.1.sock"
 

@@ -9,7 +9,7 @@ import msgspec
 from holdfast.model.front.front import Front
 from holdfast.model.path import Hop
 from holdfast.model.values import Value
-from holdfast.wire import USUAL_ENGINE
+from holdfast.wire import USUAL_ENGINE, Places
 from holdfast.writers.site import Balance
 
 Listen = Literal["tcp", "slots"]
@@ -49,7 +49,7 @@ class StackConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `engine` is a name of `wire.ENGINES`, and `cap` what a worker of it has at once, of whatever it
     caps; 0 leaves it as the engine has it. `connections` are those of a worker whose cap is of
-    threads.
+    threads. `places` are what each worker lets in to the app; None: whoever comes.
     """
 
     app: str
@@ -71,6 +71,7 @@ class StackConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     engine: str = USUAL_ENGINE
     cap: int = 0
     connections: int = 0
+    places: Places | None = None
 
 
 class Event(msgspec.Struct, frozen=True, tag="event", omit_defaults=True):

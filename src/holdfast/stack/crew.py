@@ -88,6 +88,7 @@ class Worker(Child):
             wire.ENV_ENGINE: config.engine,
             wire.ENV_CAP: config.cap,
             wire.ENV_CONNECTIONS: config.connections,
+            wire.ENV_ADMISSION: config.places.text if config.places else "",
         }
         told = {key: text.replace("{run_dir}", run_dir.path) for key, text in config.env.items()}
         env = {**os.environ, **told, **{name: str(value) for name, value in own.items()}}

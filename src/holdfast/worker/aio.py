@@ -25,7 +25,15 @@ def make_shim(asked: Asked) -> tuple[Shim, Startup]:
     """The app as an ASGI engine that leaves client addresses alone is to call it."""
     app = ProxyHeadersMiddleware(asked.app, "*") if asked.behind_edge else asked.app
     startup = Startup(app, asked.app_dir)  # type: ignore[arg-type]
-    shim = Shim(app, startup.serve, asked.words, asked.probe, asked.identity)  # type: ignore[arg-type]
+    shim = Shim(
+        app,  # type: ignore[arg-type]
+        startup.serve,
+        asked.words,
+        asked.probe,
+        asked.identity,
+        asked.places,
+        skips_bodies=False,
+    )
     return shim, startup
 
 

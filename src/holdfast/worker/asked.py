@@ -23,7 +23,7 @@ class Asked:
 
     The supervisor asks on `private`, a unix socket bound to the path `probe`, who is there, and is
     told `identity`. The engine has at most `cap` at once of whatever it caps, and `connections`
-    where that is of threads; 0: as it likes.
+    where that is of threads; 0: as it likes. `places` are what is let in to the app.
     """
 
     app: Callable[..., Any]
@@ -40,6 +40,7 @@ class Asked:
     keep_alive_s: int
     grace_s: float
     dialler_idle_s: float
+    places: wire.Places | None = None
 
     @property
     def behind_edge(self) -> bool:
@@ -83,4 +84,5 @@ def asked(
         keep_alive_s=int(env[wire.ENV_KEEP_ALIVE_S]),
         grace_s=float(env[wire.ENV_GRACE_S]),
         dialler_idle_s=float(env[wire.ENV_DIALLER_IDLE_S]),
+        places=wire.Places.of(env[wire.ENV_ADMISSION]) if env.get(wire.ENV_ADMISSION) else None,
     )

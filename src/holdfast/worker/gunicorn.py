@@ -5,6 +5,7 @@ What a class of workers does differently stands in its own file of `engines/`.
 
 from __future__ import annotations
 
+import _socket
 import os
 import socket
 import threading
@@ -80,7 +81,28 @@ def make_shim(asked: Asked) -> WsgiShim:
     def force_close(start_response: StartResponse) -> None:
         start_response.__self__.force_close()  # type: ignore[attr-defined]
 
-    return WsgiShim(asked.app, asked.words, asked.identity, is_probe, force_close)
+    return WsgiShim(
+        asked.app,
+        asked.words,
+        asked.identity,
+        is_probe,
+        force_close,
+        asked.places,
+        lambda environ: has_left(environ["gunicorn.socket"].fileno()),
+    )
+
+
+def has_left(fd: int) -> bool:
+    """Whether the client of a connection has closed it; asked of the kernel, without waiting."""
+    client = _socket.socket(fileno=fd)  # not gevent's, which would wait
+    try:
+        return not client.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    finally:
+        client.detach()
 
 
 def make_worker(made: Callable[..., Any], asked: Asked, shim: WsgiShim, config: Config) -> Any:

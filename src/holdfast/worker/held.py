@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from holdfast.wire import FINISHED, STARTED
+from holdfast.wire import FINISHED, STARTED, WAITING
 
 
 class Held:
@@ -24,6 +24,11 @@ class Held:
     def in_flight(self) -> int:
         """Requests started and not finished."""
         return int(self._words[STARTED] - self._words[FINISHED])
+
+    @property
+    def unfinished(self) -> int:
+        """Requests in flight, and those that wait for a place: all that a drain has to serve."""
+        return self.in_flight + int(self._words[WAITING])
 
     def probed(self) -> bytes:
         """The body of an answer to the supervisor's probe: who this is, and the count in flight."""

@@ -78,14 +78,14 @@ class Leaving:
         silent_s = 0.0
         while door.open() and silent_s < self._dialler_idle_s and time.monotonic() < end_s:
             yield LINGER_S
-            silent_s = 0.0 if held.in_flight else silent_s + LINGER_S
+            silent_s = 0.0 if held.unfinished else silent_s + LINGER_S
         door.finish()
-        while held.in_flight or door.open():
+        while held.unfinished or door.open():
             left_s = end_s - time.monotonic()
             if left_s <= 0:
                 self.was_cut = True
-                if held.in_flight:
-                    self._control.say(CUT, requests=held.in_flight)
+                if held.unfinished:
+                    self._control.say(CUT, requests=held.unfinished)
                 door.cut()
                 return
             yield min(left_s, LINGER_S)

@@ -1,18 +1,19 @@
-"""The ASGI wrapper: counts requests, answers the supervisor's probe, says `close` in a drain.
+"""The ASGI wrapper: counts requests, lets them in, answers the supervisor's probe.
 
-Decides nothing: it changes no answer but for those two headers, and knows no supervisor.
+Decides nothing: who is let in, its line says. It changes no answer but for the nonce and, in a
+drain, `close`; and knows no supervisor.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Final
 
-from holdfast.wire import FINISHED, NONCE_HEADER, STARTED
+from holdfast.wire import FINISHED, NONCE_HEADER, REFUSED, STARTED, WAITING, Places
+from holdfast.worker.admission import BODY, STATUS, refusal
 from holdfast.worker.held import Held
+from holdfast.worker.line import Line, Message, Receive, take_turn
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
@@ -25,10 +26,12 @@ class Shim(Held):
 
     A request that never completes its answer is finished when the app returns, raises or is
     cancelled: each exactly once. Requests on the unix socket `probe` are answered with
-    `identity` and the count in flight, and are not counted. `lifespan` serves that scope.
+    `identity` and the count in flight, and are not counted. `lifespan` serves that scope. No more
+    than `places` are let in; who waits for a place has not started. An engine that `skips_bodies`
+    nobody read goes on with the next request; others close the connection, so one is read here.
     """
 
-    __slots__ = ("_app", "_lifespan", "_probe")
+    __slots__ = ("_app", "_lifespan", "_line", "_probe", "_skips_bodies")
 
     def __init__(
         self,
@@ -37,8 +40,13 @@ class Shim(Held):
         words: memoryview,
         probe: str,
         identity: dict[str, object],
+        places: Places | None = None,
+        *,
+        skips_bodies: bool = True,
     ) -> None:
         super().__init__(words, identity)
+        self._skips_bodies = skips_bodies
+        self._line = None if places is None else Line(places)
         self._app = app
         self._lifespan = lifespan
         self._probe = probe
@@ -58,15 +66,41 @@ class Shim(Held):
             if pair[0] == _NONCE:
                 nonce = pair
                 break
-        words = self._words
-        answer = _Answer(self, send, nonce)
+        words, line = self._words, self._line
+        if line is not None:
+            if scope["path"] in line.exempt:
+                line = None
+            elif not line.enter():
+                words[WAITING] += 1
+                try:
+                    found, receive = await take_turn(line, receive)
+                finally:
+                    words[WAITING] -= 1
+                if not found:
+                    answer = _Answer(self, send, nonce, None)
+                    await self._refuse(scope, receive, answer, line.retry_after_s)
+                    return
+        answer = _Answer(self, send, nonce, line)
         words[STARTED] += 1
         try:
             await self._app(scope, receive, answer.send)
         finally:
-            if not answer.complete:
-                answer.complete = True
-                words[FINISHED] += 1
+            answer.end()
+
+    async def _refuse(
+        self, scope: Message, receive: Receive, answer: _Answer, retry_after_s: int
+    ) -> None:
+        """Say that there is no place; a body that was not asked for yet may never come."""
+        self._words[REFUSED] += 1
+        answer.complete = True
+        headers = [(name.encode(), value.encode()) for name, value in refusal(retry_after_s)]
+        if not self._skips_bodies:
+            while (await receive()).get("more_body"):
+                pass
+        elif any(name == b"expect" for name, _ in scope["headers"]):
+            headers.append(_CLOSE)
+        await answer.send({"type": "http.response.start", "status": STATUS, "headers": headers})
+        await answer.send({"type": "http.response.body", "body": BODY})
 
     async def answer_probe(self, scope: Message, receive: Receive | None, send: Send) -> None:
         """Answer who this is and what it holds: an ASGI app for engines that tell sockets apart."""
@@ -86,12 +120,15 @@ class _Answer:
     is called faster than an object, and the nonce's pair goes back as it came.
     """
 
-    __slots__ = ("_nonce", "_send", "_shim", "complete")
+    __slots__ = ("_line", "_nonce", "_send", "_shim", "complete")
 
-    def __init__(self, shim: Shim, send: Send, nonce: tuple[bytes, bytes] | None) -> None:
+    def __init__(
+        self, shim: Shim, send: Send, nonce: tuple[bytes, bytes] | None, line: Line | None
+    ) -> None:
         self._shim = shim
         self._send = send
         self._nonce = nonce
+        self._line = line
         self.complete = False
 
     def send(self, message: Message) -> Awaitable[None]:
@@ -113,6 +150,12 @@ class _Answer:
 
     async def _last(self, message: Message) -> None:
         await self._send(message)
+        self.end()
+
+    def end(self) -> None:
+        """The request is over, and its place somebody else's; counted once."""
         if not self.complete:
             self.complete = True
             self._shim._words[FINISHED] += 1
+            if self._line is not None:
+                self._line.leave()

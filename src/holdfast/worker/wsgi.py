@@ -1,6 +1,7 @@
-"""The WSGI wrapper: counts requests, answers the supervisor's probe, says `close` in a drain.
+"""The WSGI wrapper: counts requests, lets them in, answers the supervisor's probe.
 
-Decides nothing: it changes no answer but for the nonce, and knows neither server nor supervisor.
+Decides nothing: who is let in, its turns say. It changes no answer but for the nonce, and knows
+neither server nor supervisor.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
-from holdfast.wire import FINISHED, NONCE_HEADER, STARTED
+from holdfast.wire import FINISHED, NONCE_HEADER, REFUSED, STARTED, WAITING, Places
+from holdfast.worker.admission import BODY, REASON, STATUS, refusal
 from holdfast.worker.held import Held
+from holdfast.worker.turns import Turns
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -24,10 +27,12 @@ class WsgiShim(Held):
 
     `is_probe` tells the supervisor's requests by their environ, which are answered and not counted;
     `force_close` has the server close the connection after the answer of this `start_response`,
-    since an app must not say `Connection` itself. May be called by several threads at once.
+    since an app must not say `Connection` itself. No more than `places` are let in; who waits for a
+    place has not started, and `has_left` tells whether it waited in vain. May be called by several
+    threads at once.
     """
 
-    __slots__ = ("_app", "_force_close", "_is_probe", "_lock")
+    __slots__ = ("_app", "_force_close", "_has_left", "_is_probe", "_lock", "_turns")
 
     def __init__(
         self,
@@ -36,8 +41,12 @@ class WsgiShim(Held):
         identity: dict[str, object],
         is_probe: Callable[[Environ], bool],
         force_close: Callable[[StartResponse], None],
+        places: Places | None = None,
+        has_left: Callable[[Environ], bool] = lambda environ: False,
     ) -> None:
         super().__init__(words, identity)
+        self._turns = None if places is None else Turns(places)
+        self._has_left = has_left
         self._app = app
         self._is_probe = is_probe
         self._force_close = force_close
@@ -53,26 +62,59 @@ class WsgiShim(Held):
             ]
             start_response("200 OK", headers)
             return [body]
-        answer = _Answer(self, start_response, environ.get(_NONCE))
+        turns, waited = self._turns, False
+        if turns is not None:
+            if environ.get("SCRIPT_NAME", "") + environ["PATH_INFO"] in turns.exempt:
+                turns = None
+            elif not turns.enter():
+                waited = self._wait(turns, environ)
+                if not waited:
+                    self._count(REFUSED)
+                    answer = _Answer(self, start_response, environ.get(_NONCE))
+                    answer.start(f"{STATUS} {REASON}", refusal(turns.retry_after_s))
+                    return [] if environ["REQUEST_METHOD"] == "HEAD" else [BODY]
+        answer = _Answer(self, start_response, environ.get(_NONCE), turns)
         self._count(STARTED)
+        if waited:
+            self._count(WAITING, -1)
         try:
             return answer.around(self._app(environ, answer.start), environ)
         except BaseException:
             answer.finish()
             raise
 
-    def _count(self, word: int) -> None:
+    def _wait(self, turns: Turns, environ: Environ) -> bool:
+        """Whether there is a place in the end; a client that has left gives its own up.
+
+        Whoever gets one waits until it has started: a drain must see it all the time.
+        """
+        self._count(WAITING)
+        found = turns.wait()
+        if found and self._has_left(environ):
+            turns.leave()
+            found = False
+        if not found:
+            self._count(WAITING, -1)
+        return found
+
+    def _count(self, word: int, by: int = 1) -> None:
         with self._lock:  # `+=` reads and writes, and another thread may come between
-            self._words[word] += 1
+            self._words[word] += by
 
 
 class _Answer:
     """One request's answer: its iterable, whose `close` ends the request, exactly once."""
 
-    __slots__ = ("_body", "_close", "_nonce", "_over", "_shim", "_start")
+    __slots__ = ("_body", "_close", "_nonce", "_over", "_shim", "_start", "_turns")
 
-    def __init__(self, shim: WsgiShim, start: StartResponse, nonce: str | None) -> None:
-        self._shim, self._start, self._nonce = shim, start, nonce
+    def __init__(
+        self,
+        shim: WsgiShim,
+        start: StartResponse,
+        nonce: str | None,
+        turns: Turns | None = None,
+    ) -> None:
+        self._shim, self._start, self._nonce, self._turns = shim, start, nonce, turns
         self._over = False
 
     def start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
@@ -108,3 +150,5 @@ class _Answer:
         if not self._over:
             self._over = True
             self._shim._count(FINISHED)
+            if self._turns is not None:
+                self._turns.leave()

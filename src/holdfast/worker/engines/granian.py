@@ -25,7 +25,8 @@ from holdfast.worker import aio
 from holdfast.worker.accepted import Accepted
 from holdfast.worker.asked import Asked
 from holdfast.worker.leaving import is_waiting
-from holdfast.worker.shim import Message, Receive, Send, Shim
+from holdfast.worker.line import Message, Receive
+from holdfast.worker.shim import Send, Shim
 
 END_S = 1.0
 """What granian is given to end its threads."""

@@ -12,11 +12,13 @@ from tornado import httputil
 from tornado.http1connection import HTTP1Connection
 from tornado.httpserver import HTTPServer
 
-from holdfast.wire import FINISHED, NONCE_HEADER, STARTED
+from holdfast.wire import FINISHED, NONCE_HEADER, REFUSED, STARTED, WAITING
 from holdfast.worker import aio
+from holdfast.worker.admission import BODY, REASON, STATUS, refusal
 from holdfast.worker.asked import Asked
 from holdfast.worker.held import Held
 from holdfast.worker.leaving import is_waiting
+from holdfast.worker.line import Line, Turn
 
 
 def serve(asked: Asked) -> int:
@@ -27,12 +29,13 @@ def serve(asked: Asked) -> int:
 class _Server(Held, httputil.HTTPServerConnectionDelegate):
     """Hands connections on to the app, counts, and is the door to them."""
 
-    __slots__ = ("_asked", "_busy", "_server")
+    __slots__ = ("_asked", "_busy", "_server", "line")
 
     def __init__(self, asked: Asked) -> None:
         super().__init__(asked.words, asked.identity)
         self._asked = asked
         self._busy: set[object] = set()
+        self.line = None if asked.places is None else Line(asked.places)
 
     async def run(self) -> None:
         """Serve, and drain."""
@@ -55,7 +58,8 @@ class _Server(Held, httputil.HTTPServerConnectionDelegate):
         assert isinstance(request_conn, HTTP1Connection)
         counted = _Connection(self, server_conn, request_conn)
         app: httputil.HTTPServerConnectionDelegate = self._asked.app  # type: ignore[assignment]
-        return _Message(counted, app.start_request(server_conn, counted))  # type: ignore[arg-type]
+        inner = app.start_request(server_conn, counted)  # type: ignore[arg-type]
+        return _Message(counted, inner) if self.line is None else _Admitted(counted, inner, self)
 
     def _answer_probe(self, request: httputil.HTTPServerRequest) -> None:
         body = self.probed()
@@ -74,6 +78,10 @@ class _Server(Held, httputil.HTTPServerConnectionDelegate):
         """Count it as finished."""
         self._busy.discard(server_conn)
         self._words[FINISHED] += 1
+
+    def count(self, word: int, by: int = 1) -> None:
+        """Count one that waits, or that was refused."""
+        self._words[word] += by
 
     def waiting(self) -> bool:
         return is_waiting(self._asked.listener.fileno())
@@ -101,6 +109,8 @@ class _Connection:
         self._server, self._server_conn, self._inner = server, server_conn, inner
         self._is_counted = False
         self._nonce: str | None = None
+        self.line: Line | None = None
+        """Where its place is from, if it has one."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -116,6 +126,18 @@ class _Connection:
         if self._is_counted:
             self._is_counted = False
             self._server.end(self._server_conn)
+            if self.line is not None:
+                self.line.leave()
+
+    def refuse(
+        self, method: str, headers: httputil.HTTPHeaders, pairs: list[tuple[str, str]]
+    ) -> None:
+        """Say that there is no place; the whole request has come, so its connection stays."""
+        self._nonce = headers.get(NONCE_HEADER)
+        start = httputil.ResponseStartLine("HTTP/1.1", STATUS, REASON)
+        body = None if method == "HEAD" else BODY
+        self.write_headers(start, httputil.HTTPHeaders(dict(pairs)), body)
+        self._inner.finish()
 
     def write_headers(
         self,
@@ -163,3 +185,72 @@ class _Message(httputil.HTTPMessageDelegate):
     def on_connection_close(self) -> None:
         self._connection.end()
         self._inner.on_connection_close()
+
+
+class _Admitted(_Message):
+    """A message that is handed on once there is a place for it; without one it is answered here."""
+
+    def __init__(
+        self, connection: _Connection, inner: httputil.HTTPMessageDelegate, server: _Server
+    ) -> None:
+        super().__init__(connection, inner)
+        assert server.line is not None
+        self._server, self._line = server, server.line
+        self._is_handed_on = False
+
+    def headers_received(
+        self,
+        start_line: httputil.RequestStartLine | httputil.ResponseStartLine,
+        headers: httputil.HTTPHeaders,
+    ) -> Awaitable[None] | None:
+        assert isinstance(start_line, httputil.RequestStartLine)
+        if start_line.path.partition("?")[0] not in self._line.exempt:
+            if not self._line.enter():
+                return self._wait(start_line, headers)
+            self._connection.line = self._line
+        return self._hand_on(start_line, headers)
+
+    def on_connection_close(self) -> None:
+        if self._is_handed_on:
+            super().on_connection_close()
+
+    def _hand_on(
+        self, start_line: httputil.RequestStartLine, headers: httputil.HTTPHeaders
+    ) -> Awaitable[None] | None:
+        self._is_handed_on = True
+        return super().headers_received(start_line, headers)
+
+    async def _wait(
+        self, start_line: httputil.RequestStartLine, headers: httputil.HTTPHeaders
+    ) -> None:
+        turn = self._line.join()
+        if turn is None or not await self._come(turn):
+            self._refuse(start_line.method, headers)
+            return
+        self._connection.line = self._line
+        handed = self._hand_on(start_line, headers)
+        self._server.count(WAITING, -1)
+        if handed is not None:
+            await handed
+
+    async def _come(self, turn: Turn) -> bool:
+        """Whether the turn comes before the client leaves; whose does waits until it has begun."""
+        stream = self._connection.stream
+        self._server.count(WAITING)
+        stream.set_close_callback(lambda: self._line.drop(turn))
+        found = False
+        try:
+            found = await self._line.wait(turn)
+        finally:
+            if not stream.closed():
+                stream.set_close_callback(None)
+            if not found:
+                self._server.count(WAITING, -1)
+        return found
+
+    def _refuse(self, method: str, headers: httputil.HTTPHeaders) -> None:
+        """Answer once the body has come, which nobody takes: the next request is behind it."""
+        self._server.count(REFUSED)
+        self.data_received = lambda chunk: None  # type: ignore[method-assign]
+        pairs = refusal(self._line.retry_after_s)
+        self.finish = lambda: self._connection.refuse(method, headers, pairs)  # type: ignore[method-assign]

@@ -30,7 +30,14 @@ def serve(asked: Asked) -> int:
     )
     config.load()
     startup = Startup(config.loaded_app, asked.app_dir)
-    shim = Shim(config.loaded_app, startup.serve, asked.words, asked.probe, asked.identity)
+    shim = Shim(
+        config.loaded_app,
+        startup.serve,
+        asked.words,
+        asked.probe,
+        asked.identity,
+        asked.places,
+    )
     config.loaded_app = shim
     server = _Server(config, shim, asked)
     try:

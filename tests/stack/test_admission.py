@@ -1,0 +1,131 @@
+"""Workers that let in so many: what the next requests meet, on real engines with real clients."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import pytest
+
+from holdfast.stack.process import StackProcess
+from holdfast.wire import ENGINES, Places
+from tests.helpers import wait_until
+from tests.stack.driving import Client, answered, crowd, running, stopping, wait_for_in_flight
+from tests.stack.test_engines import KIT
+
+pytestmark = pytest.mark.slow
+
+CAP, ROOM = 3, 4
+THREADS = 12
+"""Of gthread: those in the app, those that wait, and some to say no."""
+LONG_S = 30.0
+ENGINES_THAT_WAIT = [name for name in ENGINES if name != "sync"]
+EACH = pytest.mark.parametrize("engine", ENGINES_THAT_WAIT)
+
+
+def fields(engine: str, wait_s: float = LONG_S) -> dict[str, Any]:
+    """A stack of one worker with so few places, and the kit's app."""
+    row = ENGINES[engine]
+    cap = {"threads": THREADS, "connections": 100}.get(row.caps, 0)
+    places = Places(CAP, ROOM, wait_s, 7, ("/client",))
+    return {
+        "app": KIT[row.interface],
+        "engine": engine,
+        "slots": 1,
+        "cap": cap,
+        "places": places,
+    }
+
+
+def counts(stack: StackProcess) -> tuple[int, int, int]:
+    """In flight, waiting and refused, of the one worker."""
+    (row,) = stack.gauge.read()
+    return row.started - row.finished, row.waiting, row.refused
+
+
+def wait_for(stack: StackProcess, *expected: int) -> None:
+    wait_until(lambda: counts(stack) == expected, what=f"in flight, waiting, refused {expected}")
+
+
+def check_refused(client: Client) -> None:
+    """The client has been told when to ask again, on a connection that stays."""
+    status, headers, body = client.read()
+    assert (status, headers["retry-after"], len(body) > 0) == (503, "7", True)
+    assert headers.get("connection", "keep-alive") == "keep-alive"
+
+
+@EACH
+def test_the_next_requests_wait_and_those_after_them_are_told(engine: str) -> None:
+    """Past the cap requests wait in order, past the room they are told 503 and keep in step with
+    what they send, health paths pass, and everyone who waited is answered."""
+    with running(**fields(engine)) as stack, crowd(stack.port, CAP) as clients:
+        wait_for(stack, CAP, 0, 0)
+        with crowd(stack.port, ROOM) as waiting, crowd(stack.port, 1) as (refused,):
+            refused.finish()
+            check_refused(refused)
+            refused.ask()
+            refused.finish()
+            check_refused(refused)
+            wait_for(stack, CAP, ROOM, 2)
+            refused.get("/client")
+            assert refused.status() == 200
+            assert answered(clients[:1]) == 1
+            wait_for(stack, CAP, ROOM - 1, 2)
+            assert answered(clients[1:]) == CAP - 1
+            assert answered(waiting) == ROOM
+            wait_for(stack, 0, 0, 2)
+            refused.get()
+            assert refused.status() == 200
+
+
+@EACH
+def test_a_wait_has_an_end(engine: str) -> None:
+    """Who has waited its time is told 503, and nobody is lost or started for it."""
+    with running(**fields(engine, wait_s=0.2)) as stack, crowd(stack.port, CAP) as clients:
+        wait_for(stack, CAP, 0, 0)
+        with crowd(stack.port, ROOM) as waiting:
+            for client in waiting:
+                client.finish()
+                check_refused(client)
+            wait_for(stack, CAP, 0, ROOM)
+            assert answered(clients) == CAP
+            assert stack.gauge.read()[0].started == CAP
+
+
+@EACH
+def test_clients_that_leave_in_line_are_not_served(engine: str) -> None:
+    """Of those that wait and go away none is in the app; the others have their turns."""
+    with running(**fields(engine)) as stack, crowd(stack.port, CAP) as clients:
+        wait_for(stack, CAP, 0, 0)
+        with contextlib.ExitStack() as undo:
+            leaving = [Client(stack.port) for _ in range(ROOM - 1)]
+            for client in leaving:
+                undo.callback(client.close)
+                client.get()
+            wait_until(lambda: counts(stack)[1] == ROOM - 1)
+            (stays,) = undo.enter_context(crowd(stack.port, 1))
+            wait_until(lambda: counts(stack)[1] == ROOM)
+            for client in leaving:
+                client.close()
+            if ENGINES[engine].interface != "WSGI":  # which sees it once the turn has come
+                wait_until(lambda: counts(stack)[1] == 1)
+            assert answered(clients) == CAP
+            assert answered([stays]) == 1
+            wait_for(stack, 0, 0, ROOM - 1)
+            assert stack.gauge.read()[0].started == CAP + 1
+
+
+@EACH
+def test_a_stop_serves_those_that_wait(engine: str) -> None:
+    """A drain answers what is in the app and what waits for a place."""
+    with running(**fields(engine)) as stack, crowd(stack.port, CAP) as clients:
+        wait_for_in_flight(stack, CAP)
+        with crowd(stack.port, ROOM) as waiting:
+            wait_for(stack, CAP, ROOM, 0)
+            with stopping(stack) as codes:
+                for client in (*clients, *waiting):
+                    client.finish()
+                for client in (*clients, *waiting):
+                    assert client.status() == 200
+                    client.close()  # gthread waits for those that it told to
+        assert codes == [0]
