@@ -1,9 +1,11 @@
-"""Two network namespaces with a cable between them that a test can pull. Needs root and `ip`."""
+"""Network namespaces with cables between them that a test can pull. Needs root and `ip`."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import itertools
+import json
 import os
 import shutil
 import subprocess
@@ -15,6 +17,8 @@ import pytest
 _CLONE_NEWNET: Final = 0x40000000
 SERVER: Final = "10.213.0.1"
 _CLIENTS: Final = "10.213.0.2"
+_STAR: Final = "10.214.0"
+_MADE: Final = itertools.count()
 _libc = ctypes.CDLL(None, use_errno=True)
 
 needs_namespaces = pytest.mark.skipif(
@@ -47,6 +51,62 @@ class Cable:
         """Undo `plug`; a namespace goes when the last socket in it has."""
         for name in (self.server, self.clients):
             subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
+
+
+class Star:
+    """A namespace `middle`, in which an edge stands, with a cable to each of so many others.
+
+    Whoever is cut off is so without a word: neighbours are written down, so that no question for
+    them fails either.
+    """
+
+    def __init__(self, count: int) -> None:
+        mark = f"{os.getpid()}-{next(_MADE)}"
+        self.middle = f"hf-m-{mark}"
+        self.hosts = [f"hf-{n}-{mark}" for n in range(count)]
+        self.addresses = [f"{_STAR}.{n + 2}" for n in range(count)]
+
+    def plug(self) -> None:
+        """Make them all, and join them by a bridge in the middle."""
+        for name in (self.middle, *self.hosts):
+            _ip("netns", "add", name)
+            _ip("-n", name, "link", "set", "lo", "up")
+        _ip("-n", self.middle, "link", "add", "bridge", "type", "bridge")
+        _ip("-n", self.middle, "address", "add", f"{_STAR}.1/24", "dev", "bridge")
+        _ip("-n", self.middle, "link", "set", "bridge", "up")
+        for at, (name, address) in enumerate(zip(self.hosts, self.addresses, strict=True)):
+            ends = ("link", "add", f"port{at}", "netns", self.middle, "type", "veth")
+            _ip(*ends, "peer", "name", "cable", "netns", name)
+            _ip("-n", self.middle, "link", "set", f"port{at}", "master", "bridge")
+            _ip("-n", name, "address", "add", f"{address}/24", "dev", "cable")
+            _ip("-n", name, "link", "set", "cable", "up")
+            self.heal(at)
+            _know(self.middle, "bridge", address, _link_address(name, "cable"))
+            _know(name, "cable", f"{_STAR}.1", _link_address(self.middle, "bridge"))
+
+    def cut(self, host: int) -> None:
+        """From now on no packet reaches the host, and none of it anybody."""
+        _ip("-n", self.middle, "link", "set", f"port{host}", "down")
+
+    def heal(self, host: int) -> None:
+        """Its cable is plugged in again."""
+        _ip("-n", self.middle, "link", "set", f"port{host}", "up")
+
+    def remove(self) -> None:
+        """Undo `plug`; a namespace goes when the last socket in it has."""
+        for name in (self.middle, *self.hosts):
+            subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
+
+
+@contextlib.contextmanager
+def star(count: int) -> Iterator[Star]:
+    """So many hosts around a middle, for a test."""
+    made = Star(count)
+    try:
+        made.plug()
+        yield made
+    finally:
+        made.remove()
 
 
 @contextlib.contextmanager
@@ -83,5 +143,17 @@ def _enter(fd: int) -> None:
         raise OSError(ctypes.get_errno(), "setns")
 
 
-def _ip(*words: str) -> None:
-    subprocess.run(["ip", *words], check=True, capture_output=True, text=True)
+def _know(name: str, device: str, address: str, link_address: str) -> None:
+    words = ("neigh", "replace", address, "lladdr", link_address, "nud", "permanent")
+    _ip("-n", name, *words, "dev", device)
+
+
+def _link_address(name: str, device: str) -> str:
+    """A device's own address; a bridge takes another one with its ports, until it is set."""
+    found = json.loads(_ip("-n", name, "-json", "link", "show", "dev", device))[0]["address"]
+    _ip("-n", name, "link", "set", device, "address", found)
+    return str(found)
+
+
+def _ip(*words: str) -> str:
+    return subprocess.run(["ip", *words], check=True, capture_output=True, text=True).stdout

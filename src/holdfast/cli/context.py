@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 
-from holdfast.cli.edges import NONE, Chosen, choose_edge, edge_layout, edge_notes
+from holdfast.cli.edges import NONE, Chosen, check_front, choose_edge, edge_layout, edge_notes
 from holdfast.cli.elsewhere import Elsewhere, planned_host
 from holdfast.cli.engines import measured_on, on_engine
+from holdfast.cli.hosts import elsewhere, host_notes
 from holdfast.cli.tls import placed, with_tls
 from holdfast.facts.profiles import read_profiles
 from holdfast.model.errors import BadInput
@@ -102,8 +103,15 @@ def plan_path(options: Options, sizing: Callable[[Demand, Host, Layout], Path] =
     """Size the path for the options on this host; raises BadInput or Impossible."""
     project, notes = with_profile(find_project(options), options)
     host = planned_host(options.host)
+    if project.edge.hosts and (options.here or sizing is not size):
+        raise BadInput(
+            f"{len(project.edge.hosts)} hosts serve the app, and its workers are not here",
+            place="[[edge.hosts]]",
+            hint="run this where they are; `plan` and `up` take hosts",
+        )
     chosen = choose_edge(options.edge, options.host)
     project = with_tls(project, asked=options.tls, chosen=chosen)
+    check_front(chosen, project.edge)
     layout = make_layout(project, options)
     mean_time = _mean_time(options, project, layout, host, chosen)
     layout = with_edge(layout, chosen, mean_time.number, project.edge)
@@ -119,6 +127,7 @@ def plan_path(options: Options, sizing: Callable[[Demand, Host, Layout], Path] =
     path = sizing(demand, host, layout)
     walls = path_walls(path, demand)
     notes += (*options.said, *chosen.notes, *edge_notes(path))
+    notes += host_notes(path, project.edge, demand)
     return Planned(options, project, demand, host, path, walls, mean_time, notes)
 
 
@@ -172,6 +181,8 @@ def make_layout(project: Project, options: Options) -> Layout:
     )
     worker = row_profile(project.profile, "uvicorn") if project.profile else assumed_profile()
     worker = on_engine(worker, options.engine, measured_on(project))
+    if project.edge.hosts:
+        return Layout(elsewhere(worker), end)
     if not options.here:
         return Layout(worker, end, services, engine=options.engine)
     generator = fact_profile("holdfast-load")

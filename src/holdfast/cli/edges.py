@@ -100,18 +100,23 @@ def _is_named(told: str) -> bool:
     return told not in {AUTO, NONE}
 
 
+def check_front(chosen: Chosen, front: Front) -> None:
+    """Raise BadInput where there is no edge, and `front` asks something of it."""
+    if chosen.program is None and front != Front():
+        raise BadInput(
+            "`[edge]` asks for what only an edge does, and there is none",
+            place="--edge",
+            hint="; ".join((*chosen.notes, "install one, or leave `[edge]` out")),
+        )
+
+
 def edge_layout(chosen: Chosen, mean_time_s: float, front: Front, **told: Any) -> EdgeLayout | None:
     """What the sizing is told of the edge; `told` as EdgeLayout has it.
 
     Raises BadInput where there is none, and `front` asks something of it.
     """
+    check_front(chosen, front)
     if chosen.program is None:
-        if front != Front():
-            raise BadInput(
-                "`[edge]` asks for what only an edge does, and there is none",
-                place="--edge",
-                hint="; ".join((*chosen.notes, "install one, or leave `[edge]` out")),
-            )
         return None
     return EdgeLayout(
         chosen.program,

@@ -8,19 +8,21 @@ import click
 import msgspec
 
 from holdfast.cli import say, show
-from holdfast.cli.context import Planned, plan_path
+from holdfast.cli.context import Planned, find_project, plan_path
 from holdfast.cli.edges import AUTO, check_installed, edge_option
 from holdfast.cli.engines import check_engine, engine_caps, engine_option
 from holdfast.cli.options import SECONDS, app_options, check_app, demand_options, json_option
 from holdfast.cli.plan import make_options
 from holdfast.cli.prefer import prefer_options
 from holdfast.cli.tls import tls_option
+from holdfast.model.errors import BadInput
+from holdfast.model.front.front import Front
 from holdfast.stack.config import EdgeConfig, StackConfig
 from holdfast.stack.supervisor import Supervisor
 
 
 @click.command()
-@click.argument("app")
+@click.argument("app", default="")
 @demand_options("2k")
 @app_options
 @edge_option(AUTO)
@@ -42,18 +44,20 @@ def up(app: str, as_json: bool, explain: bool, **given: object) -> int:
     `--edge none`, clients reach the workers themselves. An edge has limits of its own (the longest
     body, the longest wait, websockets only where asked for): a note of the plan says them. Stops on
     Ctrl-C or TERM once requests have finished; on USR1 it says what it really runs with:
-    descriptors, backlogs, somaxconn.
+    descriptors, backlogs, somaxconn. Where holdfast.toml names hosts (`[[edge.hosts]]`) those serve
+    the app: no APP is given, and the edge alone runs here.
 
     \b
     holdfast up shop:app --app-dir examples/shop --in-flight 50k
     holdfast up main:app --port 8080 --in-flight 2k --grace 60s
     holdfast up site.wsgi:application --engine gevent
     """
-    check_app(app)
     check_installed(str(given["edge"]))
     check_engine(str(given["engine"]))
     told: dict[str, Any] = {name: given.pop(name) for name in ("address", "port", "grace_s")}
-    planned = plan_path(make_options(app, given))
+    options = make_options(app, given)
+    check_served(app, find_project(options).edge)
+    planned = plan_path(options)
     config = stack_config(planned, **told)
     if not as_json:
         show.show_plan(planned, explain=explain)
@@ -61,6 +65,18 @@ def up(app: str, as_json: bool, explain: bool, **given: object) -> int:
         say.say(f"note: {note}")
     report = say.event_json if as_json else say.event_line
     return Supervisor(config, report, report_edge=report).run()
+
+
+def check_served(app: str, front: Front) -> None:
+    """Raise BadInput where no app is named, or one beside hosts that serve it."""
+    if not front.hosts:
+        check_app(app)
+    elif app:
+        raise BadInput(
+            f"`{app}` would not run here: {len(front.hosts)} hosts serve it",
+            place="APP",
+            hint="leave it out, or leave `[[edge.hosts]]` out of holdfast.toml",
+        )
 
 
 def stack_config(
@@ -72,6 +88,16 @@ def stack_config(
     env: dict[str, str] | None = None,
 ) -> StackConfig:
     """The stack's part of a plan: what the supervisor must make true."""
+    if planned.project.edge.hosts:
+        return StackConfig(
+            *("", "."),
+            address=address,
+            port=port,
+            slots=0,
+            grace_s=grace_s,
+            listen="slots",
+            edge=EdgeConfig(planned.path.hop("edge"), front=planned.project.edge),
+        )
     workers = planned.path.hop("workers")
     settings = ("backlog", "nofile", "keep_alive_s")
     said = (value for value in workers.values if value.setting in settings)

@@ -105,11 +105,17 @@ def _each(demand: Demand, count: int) -> tuple[int, int]:
     return requests, on_one(demand.idle, count, spread, demand.miss, spare=False)
 
 
-def _connections(demand: Demand, count: int) -> int:
+def _connections(demand: Demand, layout: EdgeLayout, count: int) -> int:
     """`worker_connections` of nginx: the inverse of its wall, with onset at 15/16."""
     requests, idle = _each(demand, count)
     taken = requests * (1 + 1 / demand.streams) / nginx.REUSE_SHARE
-    return 1 + NGINX_LISTENERS + math.ceil(taken - 1e-6) + idle
+    return 1 + NGINX_LISTENERS + math.ceil(taken - 1e-6) + idle + _kept(demand, layout, count)
+
+
+def _kept(demand: Demand, layout: EdgeLayout, count: int) -> int:
+    """Places of idle upstream connections beside the requests: they stay with a host that gets
+    less while another one, which is back, gets all that comes."""
+    return _a_second(demand, _each(demand, count)[0], count) if layout.front.hosts else 0
 
 
 def _maxconn(demand: Demand, count: int) -> int:
@@ -136,13 +142,13 @@ def _own(host: Host, layout: EdgeLayout, count: int) -> int:
 def _nofile(demand: Demand, host: Host, layout: EdgeLayout, count: int) -> int:
     own = _own(host, layout, count)
     if layout.program == "nginx":
-        return _connections(demand, count) + own
+        return _connections(demand, layout, count) + own
     return 2 * _maxconn(demand, count) + own
 
 
 def _nginx(demand: Demand, host: Host, layout: EdgeLayout, count: int) -> tuple[Value, ...]:
     requests, idle = _each(demand, count)
-    connections, own = _connections(demand, count), _own(host, layout, count)
+    connections, own = _connections(demand, layout, count), _own(host, layout, count)
     taken = 1 + 1 / demand.streams
     return (
         derived("worker_processes", count, "a core each, or as many as their descriptors ask for"),
@@ -150,7 +156,8 @@ def _nginx(demand: Demand, host: Host, layout: EdgeLayout, count: int) -> tuple[
             "worker_connections",
             connections,
             f"{requests:,} requests on the fullest of {count} x {taken:g} / (15/16) "
-            f"+ {idle:,} idle clients + 1 + {NGINX_LISTENERS} listeners",
+            f"+ {idle:,} idle clients{hosts.kept(_kept(demand, layout, count))} "
+            f"+ 1 + {NGINX_LISTENERS} listeners",
         ),
         _files(
             "worker_rlimit_nofile",

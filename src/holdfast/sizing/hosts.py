@@ -110,6 +110,11 @@ def checked(layout: EdgeLayout, workers: int) -> int:
     return workers if asks else 0
 
 
+def kept(connections: int) -> str:
+    """The part of a formula that says how many connections to hosts are idle."""
+    return f" + {connections:,} idle connections to hosts" if connections else ""
+
+
 def checks_of(front: Front) -> Checks:
     """The checks that are meant: as written, or the usual ones."""
     return front.checks or Checks()

@@ -196,6 +196,7 @@ def _way_out(short: Limit) -> str:
         "processor": "or give a longer mean time (a lower rate), or more cores",
         "descriptors": "or raise the hard limit (`LimitNOFILE`, `ulimit -Hn`)",
         "ports": "or widen net.ipv4.ip_local_port_range, or give the service more addresses",
+        "requests": "or add hosts, or have each hold more (its `in_flight`)",
         "workers": "or use an engine that holds more than a request in each worker",
         "processes": "or raise pids.max of the control group",
         "process numbers": "or raise kernel.pid_max",

@@ -20,6 +20,11 @@ _BESIDES: Final = 32
 
 def check(config: StackConfig) -> None:
     """Raise BadInput for a config that no stack can be made of."""
+    if config.edge is not None and config.edge.front.hosts:
+        if config.slots:
+            raise BadInput("an edge before hosts has no slots", hint="use 0 slots")
+        _has_room(config)
+        return
     module, _, attribute = config.app.partition(":")
     if not module or not attribute:
         hint = "write it as `module:attribute`, like `shop:app`"

@@ -22,12 +22,14 @@ EdgeKind = Literal[
     "edge_stopped",
     "edge_worker_started",
     "edge_worker_died",
+    "edge_host_down",
+    "edge_host_up",
 ]
 
 
 class EdgeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The edge before the slots: a sized hop of nginx or HAProxy, how it spreads requests, and what
-    it does for the site."""
+    """The edge before the slots, or the hosts that `front` names: a sized hop of nginx or HAProxy,
+    how it spreads requests, and what it does for the site."""
 
     hop: Hop
     balance: Balance = "least"
@@ -45,7 +47,8 @@ class StackConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     With `listen` "tcp" each worker accepts from a socket of the port. With "slots" it accepts from
     a unix socket that the path `slot-N.sock` leads to; then `edge` listens on the port, or nobody.
-    Whoever dials the slots keeps an idle connection `dialler_idle_s` at most.
+    Whoever dials the slots keeps an idle connection `dialler_idle_s` at most. Where the edge stands
+    before hosts there are no slots, and no `app` is needed.
 
     `engine` is a name of `wire.ENGINES`, and `cap` what a worker of it has at once, of whatever it
     caps; 0 leaves it as the engine has it. `connections` are those of a worker whose cap is of
@@ -97,6 +100,7 @@ class EdgeEvent(msgspec.Struct, frozen=True, tag="edge", omit_defaults=True):
     """Something that happened to process number `index` of the edge; else as in Event.
 
     `edge_worker` is one of nginx's own, by its `pid`: the process that started it starts another.
+    `edge_host` is a host behind it, `text` its address: as HAProxy's checks find it.
     """
 
     kind: EdgeKind

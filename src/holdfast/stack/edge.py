@@ -18,6 +18,7 @@ from holdfast.model.errors import BadInput, HoldfastError
 from holdfast.policy.decide import Action, GiveUp, Kill, Seen, Start, Stop, Wanted, decide, next_s
 from holdfast.policy.slots import Happening, Slot, State, after, killed
 from holdfast.stack.config import EdgeEvent, EdgeKind, StackConfig
+from holdfast.stack.edge_hosts import Hosts
 from holdfast.stack.edge_process import PROGRAMS, EdgeProcess, Program, found, unprivileged
 from holdfast.stack.failures import cannot_start
 from holdfast.stack.listen import Listening
@@ -70,6 +71,8 @@ class Edge:
         self._wanted = Wanted(slots=0, grace_s=config.grace_s, start_s=START_S, at_once=count)
         self._processes: dict[int, EdgeProcess] = {}
         self._offspring: dict[int, Offspring] = {}
+        asks = bool(self._edge.front.hosts) and self._program.name == "haproxy"
+        self._hosts = Hosts(loop, self._host_changed) if asks else None
         self._started = self._served = False
         self._empty_by_s = self._logs_due_s = 0.0
         self.was_killed = False
@@ -112,7 +115,8 @@ class Edge:
         if not all(offspring.look() for offspring in self._offspring.values()):
             return now_s + ASK_AGAIN_S
         due_s = next_s(self._wanted, self._seen(), now_s)
-        return self._logs_due_s if due_s is None else min(due_s, self._logs_due_s)
+        due_s = self._logs_due_s if due_s is None else min(due_s, self._logs_due_s)
+        return due_s if self._hosts is None else min(due_s, self._hosts.step(self._any(), now_s))
 
     def stop(self, *, hurry: bool) -> None:
         """Take no new connection, finish what is held, and end; kill instead in a `hurry`."""
@@ -167,6 +171,18 @@ class Edge:
     def close(self) -> None:
         """Close the listening sockets."""
         self.listening.close()
+        if self._hosts is not None:
+            self._hosts.close()
+
+    def _any(self) -> EdgeProcess | None:
+        """One that answers."""
+        ready = (p for i, p in self._processes.items() if self._slots[i].state is State.READY)
+        return next(ready, None)
+
+    def _host_changed(self, address: str, up: bool) -> None:
+        process = self._any()
+        if process is not None:
+            self._tell("edge_host_up" if up else "edge_host_down", process, text=address)
 
     def _seen(self) -> Seen:
         return Seen(tuple(self._slots), self._served)

@@ -204,6 +204,17 @@ class EdgeProcess(Child):
                 answer += data
         return answer.decode()
 
+    def asked(self, command: str) -> socket.socket | None:
+        """Where the answer to a command of HAProxy's runtime API comes; None where nobody is."""
+        admin = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        try:
+            admin.connect(self._probe_path)
+            admin.sendall(command.encode() + b"\n")
+        except OSError:
+            admin.close()
+            return None
+        return admin
+
     def pids(self) -> tuple[int, ...]:
         """Its process, or those that it has started to do the work."""
         return children(self.pid) or (self.pid,)

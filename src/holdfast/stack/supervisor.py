@@ -76,6 +76,8 @@ class Supervisor:
             private = self._run_dir.path if self._run_dir.is_private else ""
             self._brood = undo.enter_context(Brood(remove=private))
             self._workers.start(self._run_dir, self._brood, self._listening)
+            if not config.slots:
+                self._workers_ready()  # the edge stands before other hosts, and waits for nobody
             if self._port is not None:
                 port, gauge = self._port.port, self._run_dir.gauge
                 room = 0 if self._edge is None else config.slots * self._listening.backlog
