@@ -6,7 +6,6 @@ not know ticks, nor when to wait.
 
 from __future__ import annotations
 
-import os
 import select
 import time
 from collections.abc import Callable, Iterator
@@ -27,7 +26,7 @@ Events = list[tuple[int, int]]
 def _good(clients: Clients) -> Callable[[Events, int], Iterator[int]]:
     """What yields the descriptor of each good answer like one seen before, and settles the rest."""
     state, nonces, layouts = clients.state, clients.nonce, clients.layouts
-    happened, read = clients.happened, os.read
+    happened, read = clients.happened, clients.recv
 
     def good(events: Events, now: int) -> Iterator[int]:
         usual, most = clients.usual, clients.read_bytes
@@ -65,7 +64,7 @@ def asker(clients: Clients) -> Callable[[Events, int], int]:
     """
     sent, prompt, nonces = clients.sent_ns, clients.board.prompt, clients.nonce
     template, only_nonce, fixed = clients.template, clients.only_nonce, clients.fixed
-    good, draw, render, write = _good(clients), clients.draw, clients.render, os.write
+    good, draw, render, write = _good(clients), clients.draw, clients.render, clients.send
 
     def answer(events: Events, now: int) -> int:
         again = alike = before = 0
@@ -97,6 +96,18 @@ def asker(clients: Clients) -> Callable[[Events, int], int]:
     return answer
 
 
+def dispatcher(clients: Clients) -> Callable[[Events, int], int]:
+    """What hands each event on, where one brings the answers of many clients: none is common."""
+    happened = clients.happened
+
+    def answer(events: Events, now: int) -> int:
+        for fd, mask in events:
+            happened(fd, mask, now)
+        return 0
+
+    return answer
+
+
 def taker(clients: Paced) -> Callable[[Events, int], None]:
     """What handles a batch of events by rate: an answer leaves its connection free."""
     state, free, good = clients.state, clients.free, _good(clients)
@@ -123,7 +134,7 @@ def sender(clients: Paced) -> Callable[[], int]:
     state, attempts, nonces = clients.state, clients.attempts, clients.nonce
     sent, intended = clients.sent_ns, clients.intended_ns
     fixed, draw, render = clients.fixed, clients.draw, clients.render
-    clock, take_due, write = time.monotonic_ns, clients.take_due, os.write
+    clock, take_due, write = time.monotonic_ns, clients.take_due, clients.send
 
     def send() -> int:
         now = clock()

@@ -7,16 +7,16 @@ server closed after an answer, else after a pause.
 
 from __future__ import annotations
 
-import heapq
 import os
 import random
 import select
+from collections.abc import Callable
 from itertools import takewhile
 from typing import Final
 
-from holdfast.load.connection import connect, fault_of, is_untaken
+from holdfast.load.connection import ALERT, CLOSING, connect, fault_of, is_untaken
 from holdfast.load.http import Answer, Garbage, Layout, layout_of, renderer, template_of
-from holdfast.load.judge import fault_in
+from holdfast.load.judge import Complete, fault_in
 from holdfast.load.ledger import (
     CONNECTING,
     FIRST,
@@ -28,24 +28,19 @@ from holdfast.load.ledger import (
     QUIET,
     READING,
     SENDING,
+    TIMED_STATES,
     UNSENT_STATES,
     WAITING,
     Ledger,
 )
+from holdfast.load.pauses import Pauses
 from holdfast.load.plan import IDLE_OCTET, OCCUPIED_OCTET, LoadPlan, source_address
 from holdfast.load.shared import Board
 
 READ_BYTES: Final = 16_384
 SMALL_READ_BYTES: Final = 479
 """With its head, an answer of so many bytes is the largest that CPython has at hand ready-made."""
-ALERT: Final = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
-CLOSING: Final = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 MOST_LAYOUTS: Final = 4_096
-FIRST_PAUSE_NS: Final = 100_000_000
-LONGEST_PAUSE_NS: Final = 3_000_000_000
-"""After a failure a client pauses, twice as long each time, so that a dead server has peace."""
-_MOST_ATTEMPTS: Final = 6
-_TIMED_STATES: Final = (SENDING, *IN_FLIGHT_STATES, IDLE_READING)
 
 
 class Clients(Ledger):
@@ -73,8 +68,10 @@ class Clients(Ledger):
         self._sources = [source_address(o, index) for o in (OCCUPIED_OCTET, IDLE_OCTET)]
         self._answers: dict[int, Answer] = {}
         self._unwritten: dict[int, bytes] = {}
-        self._pauses: list[tuple[int, bool, int]] = []
+        self._pauses = Pauses()
         self._timeouts_ns = int(plan.connect_timeout_s * 1e9), int(plan.timeout_s * 1e9)
+        self.recv: Callable[[int, int], bytes] = os.read
+        self.send: Callable[[int, bytes], int] = os.write
         self.stopping = False
         self.on_demand = False
         """Connections are opened when requests want them, not when the fleet allows them."""
@@ -84,7 +81,7 @@ class Clients(Ledger):
         if not idle and not intended_ns:
             self.intended += 1
         try:
-            fd = connect(self._sources[idle], self._target)
+            fd = self._dial(idle)
         except OSError as error:
             self._unopened(idle, fault_of(error, True), now_ns)
             self._pause(idle, attempt, now_ns)
@@ -95,25 +92,30 @@ class Clients(Ledger):
         self.attempts[fd] = attempt
         self.intended_ns[fd] = intended_ns
         self.sent_ns[fd] = self.connecting[fd] = now_ns
+        self._dialled(fd, now_ns)
+
+    def _dialled(self, fd: int, now_ns: int) -> None:
+        """Where a client's connection may be there already, it goes on at once."""
+
+    def _dial(self, idle: bool) -> int:
+        """Begin to connect, and return what the client's columns are found by."""
+        fd = connect(self._sources[idle], self._target)
         self.poller.register(fd, ALERT)
+        return fd
 
     def _unopened(self, idle: bool, fault: tuple[str, str], now_ns: int) -> None:
         self._count_failure(idle, False, fault, now_ns)
 
     def open_new(self, idle: bool, now_ns: int) -> None:
         """Open a client that was not there before."""
-        if idle:
-            self.kept_idle += 1
-        else:
-            self.kept += 1
+        self.kept_idle += idle
+        self.kept += not idle
         self.open(idle, now_ns)
 
     def open_again(self, now_ns: int, most: int) -> None:
         """Open clients, `most` at once, whose pause is over."""
-        while self._pauses and self._pauses[0][0] <= now_ns and most > 0:
-            _, idle, attempt = heapq.heappop(self._pauses)
+        for idle, attempt in self._pauses.over(now_ns, most):
             self.open(idle, now_ns, attempt)
-            most -= 1
 
     def happened(self, fd: int, mask: int, now_ns: int) -> None:
         """Take up whatever epoll said of a descriptor, in any state."""
@@ -134,7 +136,7 @@ class Clients(Ledger):
         """The connect came to an end: if well, the first request goes at once."""
         if self.state[fd] == IDLE_CONNECTING:
             try:
-                os.write(fd, self._idle_request)
+                self.send(fd, self._idle_request)
             except OSError as error:
                 self.lost(fd, error, now_ns)
                 return
@@ -167,7 +169,7 @@ class Clients(Ledger):
         """Write a request, or the rest of one; it is sent when all of it is written."""
         state = self.state[fd]
         try:
-            rest = request[os.write(fd, request) :]
+            rest = request[self.send(fd, request) :]
         except BlockingIOError:
             rest = request
         except OSError as error:
@@ -191,7 +193,7 @@ class Clients(Ledger):
     def _read(self, fd: int, now_ns: int) -> bytes | None:
         """What is there to read; None when there is nothing, or the connection broke."""
         try:
-            return os.read(fd, READ_BYTES)
+            return self.recv(fd, READ_BYTES)
         except BlockingIOError:
             return None
         except OSError as error:
@@ -202,7 +204,7 @@ class Clients(Ledger):
         """Take what the loop read; where it got all that it asked for, with what is behind it."""
         if len(data) == asked:
             try:
-                data += os.read(fd, READ_BYTES - asked)
+                data += self.recv(fd, READ_BYTES - asked)
             except BlockingIOError:
                 pass
             except OSError as error:
@@ -241,7 +243,7 @@ class Clients(Ledger):
         return False
 
     def _complete(
-        self, fd: int, answer: Answer, closing: bool, whole: bytes | None, now_ns: int
+        self, fd: int, answer: Complete, closing: bool, whole: bytes | None, now_ns: int
     ) -> None:
         """Judge a complete answer; the client asks again at once, on a new connection if needed."""
         closing = closing or not answer.keep_alive
@@ -340,9 +342,7 @@ class Clients(Ledger):
 
     def _pause(self, idle: bool, attempt: int, now_ns: int) -> None:
         if not self.stopping:
-            pause_ns = min(FIRST_PAUSE_NS << attempt, LONGEST_PAUSE_NS)
-            again = (now_ns + pause_ns, idle, min(attempt + 1, _MOST_ATTEMPTS))
-            heapq.heappush(self._pauses, again)
+            self._pauses.add(idle, attempt, now_ns)
 
     def _drop(self, fd: int) -> None:
         """Close a client's connection for good."""
@@ -355,6 +355,9 @@ class Clients(Ledger):
         self.state[fd] = FREE
         self._answers.pop(fd, None)
         self._unwritten.pop(fd, None)
+        self._hang_up(fd)
+
+    def _hang_up(self, fd: int) -> None:
         os.close(fd)
 
     def expire(self, now_ns: int) -> None:
@@ -369,7 +372,7 @@ class Clients(Ledger):
         if not answer_ns:
             return
         for fd, state in enumerate(self.state):
-            if state in _TIMED_STATES and now_ns - self.sent_ns[fd] > answer_ns:
+            if state in TIMED_STATES and now_ns - self.sent_ns[fd] > answer_ns:
                 self._fail(fd, "timeout", "the answer did not come in time", now_ns)
 
     def stop(self, now_ns: int) -> None:

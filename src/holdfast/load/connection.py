@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import socket
 import struct
 from typing import Final
 
+ALERT: Final = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+CLOSING: Final = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 FAULTS: Final = (
     "refused",
     "reset",
@@ -21,6 +24,11 @@ FAULTS: Final = (
     "bad nonce",
     "garbage",
     "closed early",
+    "handshake",
+    "certificate",
+    "tls",
+    "goaway",
+    "stream reset",
     "EADDRNOTAVAIL",
     "EMFILE",
     "other",
@@ -41,6 +49,14 @@ _ACKED, _SENT_AND_SENT_AGAIN = struct.Struct("120x Q"), struct.Struct("200x Q Q"
 """linux/tcp.h, struct tcp_info: tcpi_bytes_acked; tcpi_bytes_sent and tcpi_bytes_retrans."""
 
 
+class Fault(OSError):
+    """What breaks a connection and has no number of the system's: one of FAULTS, and why."""
+
+    def __init__(self, name: str, text: str) -> None:
+        super().__init__(text)
+        self.fault = name, text
+
+
 def connect(source: str, target: tuple[str, int]) -> int:
     """Begin a connect from an address, and return the descriptor, which does not block."""
     kind = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
@@ -56,6 +72,8 @@ def connect(source: str, target: tuple[str, int]) -> int:
 
 def fault_of(error: OSError, connecting: bool) -> tuple[str, str]:
     """The fault's name, one of FAULTS, and what the system said."""
+    if isinstance(error, Fault):
+        return error.fault
     name = _FAULT_OF.get(error.errno or 0, "other")
     if name == "timeout" and connecting:
         name = "connect timeout"

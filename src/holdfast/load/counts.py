@@ -44,6 +44,10 @@ class FleetSample(msgspec.Struct, frozen=True):
     cpu_s: tuple[float, ...]
     dead: int
     """Processes that ended unasked."""
+    sockets: int
+    """Connections that are open or opening, of occupied and idle clients."""
+    granted: int
+    """Clients that share a connection: as many as the plan says, or fewer by a server's word."""
 
 
 class FleetTotals(msgspec.Struct, frozen=True):

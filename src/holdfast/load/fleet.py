@@ -148,7 +148,7 @@ class Fleet:
         def gauge(word: int) -> int:
             return sum(w[word] for w in alive)
 
-        again = total(shared.AGAIN)
+        again, kept = total(shared.AGAIN), (shared.OPENING, shared.CONNECTED, shared.IDLE)
         ticking = [lag for index, lag in enumerate(self._lags) if index not in dead]
         error = first_error_of(self._boards)
         return FleetSample(
@@ -170,6 +170,10 @@ class Fleet:
             ),
             cpu_s=tuple(w[shared.CPU_NS] / 1e9 for w in words),
             dead=len(dead),
+            sockets=gauge(shared.SOCKETS) if self.plan.streams > 1 else sum(map(gauge, kept)),
+            granted=min(
+                [w[shared.GRANTED] for w in words if w[shared.GRANTED]], default=self.plan.streams
+            ),
         )
 
     def let_go(self, grace_s: float, on_wait: Callable[[], bool] | None = None) -> FleetTotals:

@@ -5,11 +5,27 @@ Pure. Must not know how the answer came, or what happens to the client next.
 
 from __future__ import annotations
 
-from holdfast.load.http import Answer
+from typing import Protocol
+
 from holdfast.load.plan import LoadPlan
 
 
-def fault_in(answer: Answer, plan: LoadPlan, number: int) -> tuple[str, str] | None:
+class Complete(Protocol):
+    """What is judged of an answer; `excess` are bytes behind its end."""
+
+    @property
+    def status(self) -> int: ...  # noqa: D102
+    @property
+    def nonce(self) -> bytes | None: ...  # noqa: D102
+    @property
+    def body_length(self) -> int: ...  # noqa: D102
+    @property
+    def excess(self) -> int: ...  # noqa: D102
+    @property
+    def keep_alive(self) -> bool: ...  # noqa: D102
+
+
+def fault_in(answer: Complete, plan: LoadPlan, number: int) -> tuple[str, str] | None:
     """What is wrong with the answer to the request of this nonce: a fault's name, and why."""
     if answer.status != plan.status:
         return "bad status", f"the answer's status is {answer.status}, not {plan.status}"

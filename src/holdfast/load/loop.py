@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import select
 import time
+from collections.abc import Callable
 from typing import Final
 
 from holdfast.load import shared
-from holdfast.load.answers import MOST_EVENTS, Events, asker, sender, taker
+from holdfast.load.answers import MOST_EVENTS, Events, asker, dispatcher, sender, taker
 from holdfast.load.clients import Clients
 from holdfast.load.histogram import index_of
 from holdfast.load.paced import Paced
@@ -25,14 +26,28 @@ OFTEN: Final = 10_000
 """Requests a second of one process; with fewer, two are seldom due within GATHER_NS."""
 
 
+def kind_of(plan: LoadPlan) -> type[Clients]:
+    """What speaks as the plan says; TLS and HTTP/2 are imported by the processes that need them."""
+    if plan.streams > 1:
+        from holdfast.load.streams import PacedStreams, Streams
+
+        return PacedStreams if plan.rate else Streams
+    if plan.tls:
+        from holdfast.load.secure import Secure, SecurePaced
+
+        return SecurePaced if plan.rate else Secure
+    return Paced if plan.rate else Clients
+
+
 class Loop:
     """Runs the clients of one process until the fleet lets go, or `terminated` is set."""
 
     def __init__(self, plan: LoadPlan, index: int, board: Board) -> None:
         self._board = board
         self._poller = select.epoll()
-        self._paced = Paced(plan, index, board, self._poller) if plan.rate else None
-        self._clients = self._paced or Clients(plan, index, board, self._poller)
+        self._clients = kind_of(plan)(plan, index, board, self._poller)
+        self._paced = self._clients if isinstance(self._clients, Paced) else None
+        self._shares = plan.streams > 1
         self._tick_ns = plan.tick_ns
         self._due_ns = self._expiry_ns = self._end_ns = 0
         self._expires = bool(plan.timeout_s)
@@ -57,7 +72,7 @@ class Loop:
     def _keep_asking(self, now: int) -> None:
         """Send a client's next request when it is answered."""
         clients, words, poll = self._clients, self._board.words, self._poller.poll
-        answer, again = asker(clients), 0
+        answer, again = (dispatcher if self._shares else asker)(clients), 0
         while not self._end_ns or (clients.in_flight and now < self._end_ns):
             events = poll(0 if self._opening else (self._due_ns - now) / 1e9, MOST_EVENTS)
             now = time.monotonic_ns()
@@ -69,7 +84,9 @@ class Loop:
 
     def _keep_pace(self, now: int, clients: Paced) -> None:
         """Send requests when they are due."""
-        answer, send, woken = taker(clients), sender(clients), now
+        answer: Callable[[Events, int], object]
+        answer = dispatcher(clients) if self._shares else taker(clients)
+        send, woken = sender(clients), now
         while not self._end_ns or (clients.in_flight and now < self._end_ns):
             events = self._wait(clients, woken)
             woken = time.monotonic_ns()

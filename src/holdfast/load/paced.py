@@ -81,7 +81,7 @@ class Paced(Clients):
     def _disturbed(self, fd: int, now_ns: int) -> None:
         """The server closed a free connection, which it may, or sent what nobody asked for."""
         try:
-            data = os.read(fd, 64)
+            data = self.recv(fd, 64)
         except BlockingIOError:
             return
         except OSError:
@@ -101,7 +101,7 @@ class Paced(Clients):
             super()._connected(fd, now_ns)
             return
         try:
-            os.write(fd, b"")  # fails as the connect did
+            self._check_connect(fd)
         except OSError as error:
             self._fail(fd, *fault_of(error, True), now_ns)
             return
@@ -109,6 +109,10 @@ class Paced(Clients):
         self.connected += 1
         self.attempts[fd] = 1  # until something is answered here
         self.rest(fd)
+
+    def _check_connect(self, fd: int) -> None:
+        """Raise OSError where the connect failed."""
+        os.write(fd, b"")
 
     def rest(self, fd: int) -> None:
         """Leave the connection to whichever request is next."""

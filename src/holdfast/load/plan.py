@@ -29,7 +29,7 @@ Arrivals = Literal["constant", "poisson"]
 
 
 class LoadPlan(msgspec.Struct, frozen=True):
-    """N clients kept occupied on one HTTP/1.1 server of the loopback, and idle ones beside them."""
+    """N clients kept occupied on one HTTP server of the loopback, and idle ones beside them."""
 
     address: str
     """Where the server listens: 127.x.x.x."""
@@ -61,6 +61,11 @@ class LoadPlan(msgspec.Struct, frozen=True):
     arrivals: Arrivals = "constant"
     for_s: float = 0.0
     """For how long requests are due, by rate."""
+    tls: bool = False
+    ca: str = ""
+    """File of certificates that the server's is verified by; none: it is not verified."""
+    streams: int = 1
+    """Clients that share a connection, by HTTP/2; 1: each has its own, and speaks HTTP/1.1."""
 
     @property
     def requests(self) -> int:
@@ -89,8 +94,9 @@ class LoadPlan(msgspec.Struct, frozen=True):
                 f" on {self.clients} connections of {self.processes} processes are no load",
                 hint="ask for one request or more, and for a connection of each process",
             )
-        if min(self.rate, self.for_s, self.clients, self.idle, self.seed, self.ids - 1) < 0:
-            raise BadInput("clients, idle, rate and seed are 0 or more, ids 1 or more")
+        least = min(self.rate, self.for_s, self.clients, self.idle, self.seed)
+        if min(least, self.ids - 1, self.streams - 1) < 0:
+            raise BadInput("clients, idle, rate and seed are 0 or more, ids and streams 1 or more")
         for text in (self.path, self.idle_path):
             if not text.startswith("/"):
                 raise BadInput(f"`{text}` is not a path", hint="begin it with `/`")

@@ -36,11 +36,14 @@ when the first request of an open loop is due; 0: not yet known."""
     UNSENT,
     UNFINISHED,
     DONE,
+    SOCKETS,
+    GRANTED,
     FIRST_ERROR_NS,
     FIRST_ERROR_LENGTH,
     FIRST_FAULT,
-) = range(8, 28)
-"""AGAIN: answered, and sent again by the loop at once; beside INTENDED, SENT and ANSWERED."""
+) = range(8, 30)
+"""AGAIN: answered, and sent again by the loop at once; beside INTENDED, SENT and ANSWERED. SOCKETS:
+connections that HTTP/2 clients share; GRANTED: the fewest streams of one that a server allowed."""
 
 LATE_NS: Final = 50_000_000
 """A tick later than this is time lost to the load: the process did not run, or not fast enough."""
