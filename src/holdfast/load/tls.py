@@ -59,6 +59,8 @@ class Tls:
                 channel.incoming.write(raw)
         except BlockingIOError:
             return False
+        except (ConnectionResetError, BrokenPipeError) as error:
+            raise Fault("handshake", f"the server broke it off: {error.strerror}") from None
         if self._protocol == HTTP_2 != channel.tls.selected_alpn_protocol():
             raise Fault("handshake", "the server does not speak h2 (ALPN)")
         return True
@@ -83,7 +85,7 @@ class Tls:
         while len(got) < most:
             try:
                 if not channel.has_more():
-                    if is_all:
+                    if got and is_all:  # with nothing yet, the server's end may be behind it
                         break
                     raw = os.read(fd, RAW_BYTES)
                     if not raw:
@@ -91,7 +93,9 @@ class Tls:
                     is_all = len(raw) < RAW_BYTES
                     channel.incoming.write(raw)
                 got += channel.tls.read(most - len(got))
-            except (BlockingIOError, ssl.SSLWantReadError):
+            except ssl.SSLWantReadError:  # a part of a record, or nothing of the application's
+                continue
+            except BlockingIOError:
                 break
             except ssl.SSLZeroReturnError:
                 return got
