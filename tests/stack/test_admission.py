@@ -11,7 +11,7 @@ from holdfast.stack.process import StackProcess
 from holdfast.wire import ENGINES, Places
 from tests.helpers import wait_until
 from tests.stack.driving import Client, answered, crowd, running, stopping, wait_for_in_flight
-from tests.stack.test_engines import KIT
+from tests.stack.engines import KIT
 
 pytestmark = pytest.mark.slow
 

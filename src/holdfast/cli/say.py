@@ -264,7 +264,7 @@ def event_text(event: Happened) -> str:
     """`worker 3.1 ready`, with what was lost and how long it is waited."""
     match event:
         case Serving():
-            return f"serving on http://{event.address}:{event.port} (backlog {event.backlog:,})"
+            return _serving(event)
         case Effective():
             return _effective(event)
         case EdgeEvent():
@@ -279,6 +279,12 @@ def event_text(event: Happened) -> str:
         parts.append(f"again in {format_seconds(event.delay_s)}")
     text = ", ".join(parts)
     return f"{text}\n{textwrap.indent(event.text, '  | ')}" if event.text else text
+
+
+def _serving(event: Serving) -> str:
+    where = f"serving on {event.scheme}://{event.address}:{event.port}"
+    sent = f", and port {event.redirect} sends there" if event.redirect else ""
+    return f"{where} (backlog {event.backlog:,}){sent}"
 
 
 def _effective(event: Effective) -> str:

@@ -14,15 +14,24 @@ class Complete(Protocol):
     """What is judged of an answer; `excess` are bytes behind its end."""
 
     @property
-    def status(self) -> int: ...  # noqa: D102
+    def status(self) -> int:
+        """Its HTTP status."""
+
     @property
-    def nonce(self) -> bytes | None: ...  # noqa: D102
+    def nonce(self) -> bytes | None:
+        """The nonce that came back, if one did."""
+
     @property
-    def body_length(self) -> int: ...  # noqa: D102
+    def body_length(self) -> int:
+        """Bytes of its body."""
+
     @property
-    def excess(self) -> int: ...  # noqa: D102
+    def excess(self) -> int:
+        """Bytes behind its end."""
+
     @property
-    def keep_alive(self) -> bool: ...  # noqa: D102
+    def keep_alive(self) -> bool:
+        """Whether the connection may be asked again."""
 
 
 def fault_in(answer: Complete, plan: LoadPlan, number: int) -> tuple[str, str] | None:

@@ -14,7 +14,7 @@ from holdfast.model.front.body import USUAL_MOST
 from holdfast.model.path import Demand, Hop, Host, Link, Protocol, Spread
 from holdfast.model.values import Value, derived, observed
 from holdfast.programs import haproxy, nginx
-from holdfast.sizing import hosts
+from holdfast.sizing import hosts, tls
 from holdfast.sizing.counting import MOST_PROCESSES, number, on_one, smallest
 from holdfast.sizing.layout import EdgeLayout
 from holdfast.sizing.upgrades import upgraded
@@ -109,7 +109,7 @@ def _connections(demand: Demand, layout: EdgeLayout, count: int) -> int:
     """`worker_connections` of nginx: the inverse of its wall, with onset at 15/16."""
     requests, idle = _each(demand, count)
     taken = requests * (1 + 1 / demand.streams) / nginx.REUSE_SHARE
-    return 1 + NGINX_LISTENERS + math.ceil(taken - 1e-6) + idle + _kept(demand, layout, count)
+    return 1 + _listeners(layout) + math.ceil(taken - 1e-6) + idle + _kept(demand, layout, count)
 
 
 def _kept(demand: Demand, layout: EdgeLayout, count: int) -> int:
@@ -124,16 +124,21 @@ def _maxconn(demand: Demand, count: int) -> int:
     return math.ceil(requests * (1 + 1 / demand.streams) / 2) + idle
 
 
+def _listeners(layout: EdgeLayout) -> int:
+    own = NGINX_LISTENERS if layout.program == "nginx" else HAPROXY_LISTENERS
+    return own + tls.ports_besides(layout.front)
+
+
 def _threads(host: Host, count: int) -> int:
     return max(1, min(MOST_THREADS, math.floor(host.cores) // count))
 
 
 def _own(host: Host, layout: EdgeLayout, count: int) -> int:
     if layout.program == "nginx":
-        return nginx.OWN + count * (1 + NGINX_LISTENERS)
+        return nginx.OWN + count * (1 + _listeners(layout))
     commands = 1 + haproxy.STATS_CLIENTS  # the runtime API's socket, and who asks there
     counted = (
-        *(haproxy.RESERVED, HAPROXY_LISTENERS, layout.checked, commands),
+        *(haproxy.RESERVED, _listeners(layout), layout.checked, commands),
         haproxy.A_THREAD * _threads(host, count),
     )
     return sum(counted)
@@ -157,7 +162,7 @@ def _nginx(demand: Demand, host: Host, layout: EdgeLayout, count: int) -> tuple[
             connections,
             f"{requests:,} requests on the fullest of {count} x {taken:g} / (15/16) "
             f"+ {idle:,} idle clients{hosts.kept(_kept(demand, layout, count))} "
-            f"+ 1 + {NGINX_LISTENERS} listeners",
+            f"+ 1 + {_listeners(layout)} listeners",
         ),
         _files(
             "worker_rlimit_nofile",
@@ -185,10 +190,11 @@ def _nginx(demand: Demand, host: Host, layout: EdgeLayout, count: int) -> tuple[
             0,
             "answers stay in memory: a file would be one descriptor more a request",
         ),
-        derived("listeners", NGINX_LISTENERS, "the port, and the probe's socket"),
+        derived("listeners", _listeners(layout), "each port, and the probe's socket"),
         derived("reuseport", True, "a socket a worker: the kernel hashes, and none is left out"),
         derived("log_files", 0, "no access log"),
         derived("zone", True, "one count of connections for all workers of nginx"),
+        *tls.nginx_values(demand, layout),
     )
 
 
@@ -228,7 +234,7 @@ def _haproxy(
             derived(f"tune_pool_{end}_fd_ratio", share, f"{POOL}, and none would be kept at {was}")
             for end, share, was in (("low", 99, 20), ("high", 100, 25))
         ),
-        derived("listeners", HAPROXY_LISTENERS, "a socket of the port each process"),
+        derived("listeners", _listeners(layout), "a socket of each port each process"),
         derived("stats_sockets", 1, "the runtime API"),
         derived(
             "hard_stop_after_s",
@@ -246,6 +252,7 @@ def _haproxy(
         derived(
             "timeout_http_keep_alive_s", layout.keep_alive_s, "how long an idle client may stay"
         ),
+        *tls.haproxy_values(demand, layout, count),
     )
 
 

@@ -24,6 +24,8 @@ EdgeKind = Literal[
     "edge_worker_died",
     "edge_host_down",
     "edge_host_up",
+    "edge_certificate_changed",
+    "edge_certificate_refused",
 ]
 
 
@@ -101,6 +103,7 @@ class EdgeEvent(msgspec.Struct, frozen=True, tag="edge", omit_defaults=True):
 
     `edge_worker` is one of nginx's own, by its `pid`: the process that started it starts another.
     `edge_host` is a host behind it, `text` its address: as HAProxy's checks find it.
+    What happens to a certificate is of all processes, and has no `pid`.
     """
 
     kind: EdgeKind
@@ -135,7 +138,7 @@ class Serving(msgspec.Struct, frozen=True, tag="serving"):
     """Every slot, and the edge, answers for the first time.
 
     `backlog` is what the kernel grants each socket of the workers. `port` is 0 where nobody
-    listens on one.
+    listens on one. `scheme` is what its clients speak; a port that redirects them is `redirect`.
     """
 
     address: str
@@ -143,6 +146,8 @@ class Serving(msgspec.Struct, frozen=True, tag="serving"):
     gauge: str
     run_dir: str
     backlog: int
+    scheme: str = "http"
+    redirect: int = 0
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):

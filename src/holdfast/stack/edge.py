@@ -24,6 +24,7 @@ from holdfast.stack.failures import cannot_start
 from holdfast.stack.listen import Listening
 from holdfast.stack.loop import Loop
 from holdfast.stack.offspring import Offspring
+from holdfast.stack.renewal import Renewal
 from holdfast.stack.run_dir import LOGS_EVERY_S, RunDir
 from holdfast.stack.slot_sockets import slot_path
 from holdfast.stack.warden import Brood
@@ -65,7 +66,15 @@ class Edge:
         hop = self._edge.hop
         backlog = hop.get("backlog")
         asked = config.backlog if backlog is None else int(backlog.number)
+        tls = self._edge.front.tls
+        self._renewal = None if tls is None else Renewal(tls, hop.program, self._renewed)
         self.listening = Listening(config.address, config.port, hop.processes, asked)
+        self._ports = [self.listening]
+        if tls is not None and tls.redirect is not None:
+            with contextlib.ExitStack() as undo:
+                undo.callback(self.listening.close)
+                self._ports.append(Listening(config.address, tls.redirect, hop.processes, asked))
+                undo.pop_all()
         count = 1 if hop.program == "nginx" else hop.processes
         self._slots = [Slot(index) for index in range(count)]
         self._wanted = Wanted(slots=0, grace_s=config.grace_s, start_s=START_S, at_once=count)
@@ -83,14 +92,18 @@ class Edge:
         """Write its files and have its processes started; the slots lie in the run folder."""
         self._run_dir, self._brood = run_dir, brood
         hop, slots = self._edge.hop, tuple(map(slot_path, range(self._config.slots)))
-        if hop.program == "nginx":
-            address = self.listening.address
-            host = f"[{address}]" if ":" in address else address
-            listen: tuple[str, ...] = (f"{host}:{self.listening.port}",)
-        else:
-            listen = tuple(f"fd@{listener.fileno()}" for listener in self.listening.sockets)
-        site = Site(listen, slots, balance=self._edge.balance, front=self._edge.front)
+        listen, *others = (_listen(hop.program, port) for port in self._ports)
+        site = Site(
+            listen,
+            slots,
+            balance=self._edge.balance,
+            front=self._edge.front,
+            redirect=others[0] if others else (),
+            port=self.listening.port,
+        )
         _write(run_dir, RENDER[hop.program](hop, site))
+        if self._renewal is not None:
+            self._renewal.write(run_dir.edge(), unprivileged())
         self._started = True
         self._wanted = msgspec.structs.replace(self._wanted, slots=len(self._slots))
 
@@ -116,15 +129,19 @@ class Edge:
             return now_s + ASK_AGAIN_S
         due_s = next_s(self._wanted, self._seen(), now_s)
         due_s = self._logs_due_s if due_s is None else min(due_s, self._logs_due_s)
+        if self._renewal is not None and self._served:
+            due_s = min(due_s, self._renewal.step(now_s, self.processes()))
         return due_s if self._hosts is None else min(due_s, self._hosts.step(self._any(), now_s))
 
     def stop(self, *, hurry: bool) -> None:
         """Take no new connection, finish what is held, and end; kill instead in a `hurry`."""
         if not self._started:
-            self.listening.let_go()
+            for port in self._ports:
+                port.let_go()
             self._slots = [after(s, Happening.STOP, time.monotonic()) for s in self._slots]
         elif self._wanted.slots:
-            self.listening.refuse()
+            for port in self._ports:
+                port.refuse()
             self._empty_by_s = 0.0 if hurry else time.monotonic() + EMPTY_S
         else:
             self._empty_by_s = 0.0
@@ -154,6 +171,12 @@ class Edge:
         return -1 if owner is None else owner[1]
 
     @property
+    def spoken(self) -> tuple[str, int]:
+        """What clients speak on the port, and the port that redirects to it; 0: none does."""
+        scheme = "http" if self._renewal is None else "https"
+        return scheme, self._ports[1].port if len(self._ports) > 1 else 0
+
+    @property
     def is_gone(self) -> bool:
         """Whether none of its processes runs or will."""
         return all(slot.state is State.GONE for slot in self._slots)
@@ -170,7 +193,8 @@ class Edge:
 
     def close(self) -> None:
         """Close the listening sockets."""
-        self.listening.close()
+        for port in self._ports:
+            port.close()
         if self._hosts is not None:
             self._hosts.close()
 
@@ -193,7 +217,7 @@ class Edge:
                 self._start_process(index)
             case Stop(slot=index):
                 self._happened(index, Happening.STOP)
-                self.listening.close()
+                self.close()
                 self._follow_no_longer(index)
                 if index in self._processes:
                     self._processes[index].leave()
@@ -208,9 +232,9 @@ class Edge:
 
     def _start_process(self, index: int) -> None:
         self._happened(index, Happening.START)
-        sockets = self.listening.sockets
+        sockets = [listener for port in self._ports for listener in port.sockets]
         if self._program.name == "haproxy":
-            sockets = [sockets[index]]
+            sockets = [port.sockets[index] for port in self._ports]
         try:
             process = EdgeProcess(self._program, index, self._run_dir, self._brood, sockets)
         except OSError as error:
@@ -281,6 +305,11 @@ class Edge:
         now_s = time.monotonic()
         self._slots[index] = after(self._slots[index], happening, now_s, LONGEST_DELAY_S)
 
+    def _renewed(self, refused: str | None) -> None:
+        """Report that another certificate serves, or why none does."""
+        kind: EdgeKind = "edge_certificate_refused" if refused else "edge_certificate_changed"
+        self._report(EdgeEvent(kind, time.monotonic(), 0, 0, text=refused or ""))
+
     def _tell(
         self,
         kind: EdgeKind,
@@ -292,6 +321,14 @@ class Edge:
     ) -> None:
         at_s = time.monotonic()
         self._report(EdgeEvent(kind, at_s, process.index, pid or process.pid, status, text))
+
+
+def _listen(program: str, port: Listening) -> tuple[str, ...]:
+    """The sockets of a port as the program writes them."""
+    if program == "haproxy":
+        return tuple(f"fd@{listener.fileno()}" for listener in port.sockets)
+    host = f"[{port.address}]" if ":" in port.address else port.address
+    return (f"{host}:{port.port}",)
 
 
 def _write(run_dir: RunDir, files: dict[str, str]) -> None:

@@ -158,7 +158,7 @@ class StackProcess:
     def edge_pids(self) -> tuple[int, ...]:
         """The edge's processes that run, and those that they have started."""
         with self._changed:
-            own = [e for e in self._edge_events if not e.kind.startswith("edge_worker")]
+            own = [e for e in self._edge_events if e.pid and not e.kind.startswith("edge_worker")]
         last = {event.index: event for event in own}
         pids = [e.pid for e in last.values() if e.kind not in {"edge_died", "edge_stopped"}]
         return tuple(pid for master in pids for pid in (master, *children(master)))

@@ -151,7 +151,9 @@ class Supervisor:
         self._look(is_asked=False)
         address, port = ("", 0) if self._port is None else (self._port.address, self._port.port)
         run_dir, backlog = self._run_dir, self._listening.backlog
-        self._report(Serving(address, port, run_dir.gauge, run_dir.path, backlog))
+        scheme, redirect = ("http", 0) if self._edge is None else self._edge.spoken
+        where = (run_dir.gauge, run_dir.path, backlog)
+        self._report(Serving(address, port, *where, scheme=scheme, redirect=redirect))
 
     def _stop_all(self, *, hurry: bool) -> None:
         """From now on no slot is wanted; new connections are refused as the workers let go.

@@ -6,7 +6,7 @@ One file a process, alike but for the sockets: each process counts `maxconn` for
 from __future__ import annotations
 
 from holdfast.model.path import Hop
-from holdfast.writers import haproxy_checks, haproxy_hosts, haproxy_upgrades
+from holdfast.writers import haproxy_checks, haproxy_hosts, haproxy_tls, haproxy_upgrades
 from holdfast.writers.site import Balance, Site, alive, explained, idle_s, plain, value_of
 
 BACKEND = "app"
@@ -68,6 +68,7 @@ def _text(hop: Hop, site: Site, process: int) -> str:
         *_set(hop, "nbthread"),
         *(line for name in _POOL for line in _set(hop, name)),
         *_set(hop, "hard_stop_after_s"),
+        *haproxy_tls.of_process(hop, site),
         f"    stats socket unix@{site.folder}/{admin(process)} mode 600 level admin",
         "",
         "defaults",
@@ -81,19 +82,21 @@ def _text(hop: Hop, site: Site, process: int) -> str:
         *haproxy_upgrades.timeouts(hop, site),
         "",
         "frontend in",
-        *explained(backlog.why, f"bind {where} backlog {plain(backlog)}"),
+        *explained(backlog.why, f"bind {where} backlog {plain(backlog)}{haproxy_tls.bind(site)}"),
         *_set(hop, "maxconn"),
         *_vanished(hop),
         "    # the port speaks HTTP/1.1: one that begins with HTTP/2 is answered 400",
         "    option disable-h2-upgrade",
-        *_refused(hop),
+        *haproxy_tls.unsized(site),
+        *_refused(hop, haproxy_tls.versions(site)),
         *haproxy_upgrades.rules(site),
         *_buffered(hop),
         "    # overwritten, not added to: what a client claims of itself goes no further",
         "    http-request set-header X-Forwarded-For %[src]",
-        "    http-request set-header X-Forwarded-Proto http",
+        *haproxy_tls.told(site),
         f"    default_backend {BACKEND}",
         "",
+        *haproxy_tls.redirect(hop, site, process, _HOST),
         *_backend(hop, site),
     ]
     return "\n".join(lines) + "\n"
@@ -108,12 +111,12 @@ def _set(hop: Hop, setting: str) -> list[str]:
     return explained(value.why, f"{words} {plain(value)}{unit}")
 
 
-def _refused(hop: Hop) -> list[str]:
+def _refused(hop: Hop, versions: str) -> list[str]:
     """What HAProxy lets through and must not: each a rule, below its reason."""
     most = value_of(hop, "max_body")
     deny = "http-request deny deny_status"
     rules = (
-        ("of HTTP/1 there are two versions", f"{deny} 400 if !{{ req.ver 1.0 1.1 }}"),
+        ("of HTTP/1 there are two versions", f"{deny} 400 if !{{ req.ver {versions} }}"),
         (
             "RFC 9112, 3.2: an HTTP/1.1 request names one host; and no request one that is none",
             f"{deny} 400 if {{ req.ver 1.1 }} !{{ req.hdr_cnt(host) eq 1 }}",

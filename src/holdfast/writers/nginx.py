@@ -6,7 +6,7 @@ Writes nothing outside its own folder: no log, no pid, no temporary file in /var
 from __future__ import annotations
 
 from holdfast.model.path import Hop
-from holdfast.writers import nginx_hosts, nginx_upgrades
+from holdfast.writers import nginx_hosts, nginx_tls, nginx_upgrades
 from holdfast.writers.nginx_passing import set_lines as _set
 from holdfast.writers.site import Balance, Site, alive, explained, idle_s, plain, value_of
 
@@ -51,8 +51,10 @@ def render(hop: Hop, site: Site) -> dict[str, str]:
         "",
         *_upstream(hop, site),
         "",
+        *nginx_tls.variables(site),
         *nginx_upgrades.variables(site),
         *_server(hop, site),
+        *nginx_tls.servers(hop, site),
         "",
         "    # Who started nginx asks here whether it answers.",
         f"    server {{ listen unix:{site.folder}/{PROBE}; return 204; }}",
@@ -96,12 +98,13 @@ def _server(hop: Hop, site: Site) -> list[str]:
     reuse = "reuseport " if share.value else ""
     idle, every, probes = alive(hop)
     asked = f"so_keepalive={plain(idle)}s:{plain(every)}s:{plain(probes)}"
-    options = f"{reuse}backlog={plain(backlog)} {asked}"
+    options = f"{nginx_tls.listen(site)}{reuse}backlog={plain(backlog)} {asked}"
     listens = [f"listen {where} {options};" for where in site.listen]
     return [
         "    server {",
         *explained(f"{share.why}; {backlog.why}; {idle.why}", listens[0], inner),
         *(f"{inner}{line}" for line in listens[1:]),
+        *nginx_tls.server(hop, site),
         "        # HTTP/0.9 has no headers, and no version: nothing is left that speaks it",
         '        if ($server_protocol = "") { return 400; }',
         *nginx_upgrades.locations(hop, site),

@@ -25,7 +25,8 @@ class Site(msgspec.Struct, frozen=True):
     no other answers; by HAProxy, when all others are in maintenance, or checks say that they are
     down. Relative paths mean the folder that it is started in. `front` is what the edge does for
     the site besides; its numbers that limit anything are values of the hop. Where it has hosts,
-    those are dialled in place of slots.
+    those are dialled in place of slots. `redirect` has the sockets of a second
+    port, which sends everybody to `port`.
     """
 
     listen: tuple[str, ...]
@@ -34,6 +35,8 @@ class Site(msgspec.Struct, frozen=True):
     folder: str = "edge"
     balance: Balance = "least"
     front: Front = Front()
+    redirect: tuple[str, ...] = ()
+    port: int = 443
 
     @property
     def behind(self) -> str:
