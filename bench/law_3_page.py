@@ -1,6 +1,6 @@
-"""Prints the tables of docs/law-3.md from bench/results/law-3.json; `scripts/generate` pastes them.
+"""Prints the tables of docs/law-3.md from bench/results; `scripts/generate` pastes them.
 
-python bench/law_3_page.py first|next|runs|machine
+python bench/law_3_page.py first|next|runs|machine|engines
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-TARGET = Path(__file__).parent / "results" / "law-3.json"
+RESULTS = Path(__file__).parent / "results"
+TARGET, ENGINES = RESULTS / "law-3.json", RESULTS / "law-3-engines.json"
 
 
 def act(wall: dict[str, Any]) -> str:
@@ -80,14 +81,34 @@ def runs(found: dict[str, Any]) -> list[str]:
             f"| {min(best)} to {max(best)} | {max(off, default='-')} | {failed} "
             f"| {sum(map(act_as_said, ended))} | {sum(map(next_as_said, ended))} |"
         )
-    broken = sum(bool(run["broken"]) for run in found["runs"])
-    busy = sum(run["busy"] for run in found["runs"])
-    lines += [
-        "",
-        f"{len(found['runs'])} runs of {len(found['stacks'])} stacks, {busy} of them with one core "
-        f"kept busy: {broken} broke the law.",
+    ran = f"{len(found['runs'])} runs of {len(found['stacks'])} stacks"
+    return [*lines, "", f"{ran}, {law_broken(found)}"]
+
+
+def engines(found: dict[str, Any]) -> list[str]:
+    """Of each engine, direct and behind each edge, all draws together."""
+    lines = [
+        "| engine | place | its wall | runs | best was said | furthest from it | failed at sure "
+        "| next request | as said |",
+        "|---|---|---|--:|--:|--:|--:|---|--:|",
     ]
-    return lines
+    for name, every in by_stack(found):
+        stack, ended = found["stacks"][name], [run for run in every if "met" in run]
+        best = [run["predicted"]["best"] for run in every]
+        off = [abs(run["met"]["held"] - run["predicted"]["best"]) for run in ended]
+        failed = sum(sum(run.get("failed_at_sure", {}).values()) for run in every)
+        lines.append(
+            f"| {stack['engine']} | {stack['place']} | {every[0]['predicted']['resource']} "
+            f"| {len(every)} | {min(best)} to {max(best)} | {max(off, default='-')} | {failed} "
+            f"| {act(every[0]['predicted'])} | {sum(map(act_as_said, ended))} |"
+        )
+    return [*lines, "", f"{len(found['runs'])} runs, {law_broken(found)}"]
+
+
+def law_broken(found: dict[str, Any]) -> str:
+    """How many of the runs had a busy core, and how many broke the law."""
+    broken, busy = (sum(bool(run[what]) for run in found["runs"]) for what in ("broken", "busy"))
+    return f"{busy} of them with one core kept busy: {broken} broke the law."
 
 
 def act_as_said(run: dict[str, Any]) -> bool:
@@ -126,8 +147,9 @@ def by_stack(found: dict[str, Any], kind: str = "stacks") -> list[tuple[str, lis
 
 def main() -> None:
     """Print one of the tables."""
-    what = {"first": first, "next": later, "runs": runs, "machine": machine}[sys.argv[1]]
-    print("\n".join(what(json.loads(TARGET.read_text()))))
+    tables = {"first": first, "next": later, "runs": runs, "machine": machine, "engines": engines}
+    target = ENGINES if sys.argv[1] == "engines" else TARGET
+    print("\n".join(tables[sys.argv[1]](json.loads(target.read_text()))))
 
 
 if __name__ == "__main__":

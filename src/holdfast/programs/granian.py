@@ -14,6 +14,7 @@ from holdfast.programs.rows import Setting, effective
 from holdfast.programs.servers import (
     BACKLOG,
     NOFILE,
+    TRIES,
     WORKERS,
     descriptors,
     event_loop,
@@ -27,7 +28,6 @@ OWN, OWN_WSGI = 26, 24
 """Descriptors of the only worker process of 2.8.7 while it is idle, counted."""
 A_WORKER = 4
 """What each further one adds to all, counted: 3 for each of them, and 2 for each before it."""
-TRIES = Full(Act.QUEUES, told="waits: accepting is tried again and again (EMFILE), a core busy")
 LEAST_BACKLOG = 128
 """granian takes no smaller one (granian/server/common.py)."""
 

@@ -17,6 +17,7 @@ from holdfast.programs.servers import (
     CLOSED,
     NOFILE,
     PAUSES,
+    TRIES,
     WORKERS,
     descriptors,
     event_loop,
@@ -144,7 +145,7 @@ CLASSES = {
     "gthread": Worker(frozenset({"threads", "worker_connections"}), 10, DIES),
     "gevent": Worker(frozenset({"worker_connections"}), 9, PAUSES),
     "eventlet": Worker(frozenset({"worker_connections"}), 9, PAUSES, gone="26.0"),
-    "tornado": Worker(frozenset(), 10, PAUSES),
+    "tornado": Worker(frozenset(), 10, TRIES),
     "uvicorn": Worker(frozenset(), 17, CLOSED),
     "asgi": Worker(frozenset(), 17, CLOSED, backlog=100),
 }

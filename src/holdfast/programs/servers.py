@@ -30,7 +30,9 @@ CLOSED = Full(Act.CLOSES, told="accepted, then closed (EMFILE)")
 """uvloop without a descriptor takes a connection by one that it keeps, and closes it."""
 CLOSED_BEHIND = Full(Act.REFUSES, told="502 of the edge: accepted, then closed (EMFILE)")
 PAUSES = Full(Act.QUEUES, told="waits: accepting pauses for a second (EMFILE)")
-"""asyncio and Tornado without a descriptor leave the connection in the accept queue."""
+"""asyncio without a descriptor leaves the connection in the accept queue, as our Tornado does."""
+TRIES = Full(Act.QUEUES, told="waits: accepting is tried again and again (EMFILE), a core busy")
+"""granian and Tornado's own accepting do not pause."""
 
 BACKLOG = Setting(
     "backlog",

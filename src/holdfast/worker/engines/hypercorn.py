@@ -79,7 +79,7 @@ class _Server:
         await lifespan.wait_for_startup()
         if life.done():
             life.result()
-        await self._listen(self._asked.private, self._shim.answer_probe, set())
+        self._probe = await self._listen(self._asked.private, self._shim.answer_probe, set())
         self._server = await self._listen(self._asked.listener, self._shim, self._tasks)
         await aio.stay(self._asked, self._shim, self)
         if self._tasks:

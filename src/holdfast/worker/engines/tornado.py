@@ -5,8 +5,11 @@ A request starts when its headers have come, and is finished when its handler ha
 
 from __future__ import annotations
 
+import asyncio
+import errno
+import socket
 from collections.abc import Awaitable
-from typing import Any
+from typing import Any, Final
 
 from tornado import httputil
 from tornado.http1connection import HTTP1Connection
@@ -20,10 +23,48 @@ from holdfast.worker.held import Held
 from holdfast.worker.leaving import is_waiting
 from holdfast.worker.line import Line, Turn
 
+AT_ONCE: Final = 128
+"""Connections that are accepted before other work has its turn: Tornado's own number."""
+PAUSE_S: Final = 1.0
+"""How long nobody is accepted once there is no descriptor: asyncio's own time."""
+OUT_OF: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
 
 def serve(asked: Asked) -> int:
     """Serve until a drain is over; a server of its own in the same loop answers the probe."""
     return aio.run(_Server(asked).run(), asked)
+
+
+def _accept(server: HTTPServer, listener: socket.socket) -> None:
+    """Accept for the server, which its `stop` ends.
+
+    Tornado's own handler tries again at once, and logs each time, where there is no descriptor:
+    this one pauses, as asyncio does.
+    """
+    loop = asyncio.get_running_loop()
+    timers: list[asyncio.TimerHandle] = []
+
+    def accept() -> None:
+        for _ in range(AT_ONCE):
+            try:
+                server._handle_connection(*listener.accept())
+            except (BlockingIOError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                if error.errno not in OUT_OF:
+                    raise
+                loop.remove_reader(listener)
+                timers[:] = [loop.call_later(PAUSE_S, loop.add_reader, listener, accept)]
+                return
+
+    def end() -> None:
+        for timer in timers:
+            timer.cancel()
+        loop.remove_reader(listener)
+
+    loop.add_reader(listener, accept)
+    server._sockets[listener.fileno()] = listener
+    server._handlers[listener.fileno()] = end
 
 
 class _Server(Held, httputil.HTTPServerConnectionDelegate):
@@ -48,7 +89,7 @@ class _Server(Held, httputil.HTTPServerConnectionDelegate):
         for server, listener in ((probe, asked.private), (self._server, asked.listener)):
             listener.setblocking(False)
             listener.listen(asked.backlog)
-            server.add_sockets([listener])
+            _accept(server, listener)
         await aio.stay(asked, self, self)
 
     def start_request(
