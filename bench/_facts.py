@@ -36,6 +36,24 @@ def write_rates(result: Path) -> None:
     (FACTS / "rates.json").write_text(_text(table))
 
 
+def write_edges(result: Path) -> None:
+    """The edges' rows of facts/profiles.json from the result of `scripts/bench edge_profile`."""
+    found = json.loads(result.read_text())
+    names = ("base_bytes", "connection_bytes", "request_bytes", "idle_bytes", "request_cpu_s")
+    for program in ("nginx", "haproxy"):
+        row = found[program]
+        told = {"version": row["version"], "date": row.get("date", found["at"][:10])}
+        write_row(program, told, result, {name: row[name] for name in names})
+
+
+def write_row(name: str, told: dict[str, str], result: Path, costs: dict[str, Any]) -> None:
+    """One row of facts/profiles.json: what is told of it, its source, and its costs."""
+    target = FACTS / "profiles.json"
+    rows = json.loads(target.read_text())
+    rows[name] = told | {"source": f"bench/results/{result.name}"} | costs
+    target.write_text(json.dumps(rows, indent=2) + "\n")
+
+
 def _versions(found: dict[str, Any]) -> dict[str, str]:
     """Those of the engines' packages and of the edges, a Debian version without its revision."""
     edges = {name: found["versions"][name].partition("-")[0] for name in ("nginx", "haproxy")}

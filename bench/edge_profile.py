@@ -1,21 +1,25 @@
 """Measures what nginx and HAProxy take before the workers: the numbers that plans are made from.
 
-    scripts/bench edge_profile
+    scripts/bench edge_profile [nginx] [haproxy] [--facts]
 
 Holds loads in steps up to 2,000 and up to 6,000 in flight before one plain ASGI app, each with the
 edge sized for the most of them: a line through the steps has what a request and an idle client
 take, and the two lines' starts differ by what the edge sets aside for each connection that it is
-configured for. Writes bench/results/edge-profile.json step by step. Sizes that are predicted from
-it (50,000 and more) are not among those measured.
+configured for. Writes bench/results/edge-profile.json step by step; `--facts` writes its rows into
+facts/profiles.json. Sizes that are predicted from it (50,000 and more) are not among those
+measured. Two minutes a program.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
-from _rig import save
+from _facts import write_edges
+from _rig import RESULTS, about, save
 
 from holdfast.cli.context import Options
 from holdfast.cli.trial import Trial, run_trial
@@ -88,17 +92,26 @@ def _start(run: dict[str, Any]) -> float:
 
 
 def main() -> None:
-    """Measure both edges."""
-    found: dict[str, Any] = {}
-    programs: tuple[Program, ...] = get_args(Program)
-    for program in programs:
-        runs = found.setdefault(program, {"runs": []})["runs"]
+    """Measure the edges that are named, or both."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("programs", nargs="*", default=list(get_args(Program)))
+    parser.add_argument("--facts", action="store_true")
+    given = parser.parse_args()
+    target = RESULTS / "edge-profile.json"
+    kept = json.loads(target.read_text()) if target.exists() else {}
+    found: dict[str, Any] = {name: kept[name] for name in get_args(Program) if name in kept}
+    for program in given.programs:
+        found[program] = {"runs": []}
+        runs = found[program]["runs"]
         for in_flight in SIZES:
             runs.append(climbed(program, in_flight))
             save("edge-profile", found)
-        found[program] = {"version": runs[0]["version"], **costs(*runs), "runs": runs}
+        taken = {"version": runs[0]["version"], "date": about()["at"][:10]}
+        found[program] = taken | costs(*runs) | {"runs": runs}
         save("edge-profile", found)
         print(program, {name: value for name, value in found[program].items() if name != "runs"})
+    if given.facts:
+        write_edges(target)
 
 
 if __name__ == "__main__":

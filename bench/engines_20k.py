@@ -30,6 +30,8 @@ from holdfast.wire import ENGINES
 
 TARGET = RESULTS / "engines-20k.json"
 HOLDING: Final = ("uvicorn", "hypercorn", "granian", "gevent", "tornado")
+IF_NAMED: Final = ("gthread",)
+"""A thread for each request: held only where it is named."""
 OTHERS: Final = tuple(name for name in ENGINES if name not in HOLDING)
 WAYS: Final = ("none", "nginx", "haproxy")
 ENDS: Final = ("socket_end_bytes", "unix_end_bytes")
@@ -118,7 +120,8 @@ def main() -> int:
         result = {key: json.loads(TARGET.read_text())[key] for key in result}
     result["refused"] = {name: refused(name, given.held) for name in OTHERS}
     wrong = 0
-    for engine, edge in ((engine, edge) for engine in HOLDING for edge in WAYS):
+    engines = HOLDING + tuple(name for name in IF_NAMED if name in " ".join(given.only))
+    for engine, edge in ((engine, edge) for engine in engines for edge in WAYS):
         name = f"{engine}/{edge}"
         there = result["rows"].get(name, {})
         done = given.resume and there.get("verdict") == "held" and there["in_flight"] == given.held

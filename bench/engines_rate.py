@@ -29,19 +29,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import msgspec
 from _facts import write_rates
 from _guides import APPS, FULL, WAIT, guide
+from _ours import Server, ours, sized_for
 from _rig import EVERY_CORE, RESULTS, busy_s, load_plan, save, wait, wrk
 
-from holdfast.cli.context import Options, plan_path
 from holdfast.cli.engines import PACKAGES
 from holdfast.cli.services import free_ports
-from holdfast.cli.up import stack_config
 from holdfast.load.fleet import Fleet
 from holdfast.proof.machine import Machine
 from holdfast.proof.profile_file import versions_here
-from holdfast.stack.process import StackProcess
 from holdfast.wire import ENGINES
 
 TARGET = RESULTS / "engines-rate.json"
@@ -49,23 +46,12 @@ SHOP = WAIT.parent / "shop"
 TWIN = ("Flask==3.1.3", "urllib3==2.7.0")
 """What WSGI apps are written with; neither is of ours."""
 CONNECTIONS: Final = 64
-USUAL: Final = 20_000
-IN_FLIGHT: Final = {"gthread": 2_000, "sync": 2_000}
-"""Ours are sized for so many: two workers each. Those of few requests in a process have eight."""
 WARM_S, LOOK_S = 0.2, 3.0
 UPSTREAM_MEAN_S = 0.005
 LEAST_WINS: Final = 8 / 9
 """One row beats another where it is faster in so many of the rounds: of 9 equal pairs 2 % do."""
 
 WAYS: Final = ("none", "nginx", "haproxy")
-
-Server = tuple[int, dict[str, tuple[int, ...]]]
-"""The port that clients dial, and the processes of the edge and of the workers."""
-
-
-def sized_for(engine: str) -> int:
-    """Requests in flight that a stack of the engine is sized for."""
-    return IN_FLIGHT.get(engine, USUAL)
 
 
 class Row(NamedTuple):
@@ -82,25 +68,6 @@ class Row(NamedTuple):
         """The row as the result has it."""
         told = {"interface": self.interface, "engine": self.engine, "edge": self.edge}
         return told | {"in_flight": sized_for(self.engine)} if self.engine else told
-
-
-@contextmanager
-def ours(engine: str, edge: str, app: str, folder: Path, **env: str) -> Iterator[Server]:
-    """An app as `holdfast up` runs it on the engine behind the edge.
-
-    sync is planned as gthread is: of more than a request in each worker its plan is never sure.
-    """
-    planned_as = "gthread" if engine == "sync" else engine
-    options = Options(app, str(folder), None, sized_for(engine), edge=edge, engine=planned_as)
-    config = stack_config(plan_path(options), address="127.0.0.1", port=0, grace_s=10.0, env=env)
-    if engine == "sync":
-        config = msgspec.structs.replace(config, engine=engine, cap=0, connections=0)
-    with StackProcess(config) as process:
-        process.start()
-        process.wait_until_ready(120)
-        workers = tuple(worker.pid for worker in process.workers())
-        groups = {"workers": workers, "edge": process.edge_pids()}
-        yield process.port, {name: pids for name, pids in groups.items() if pids}
 
 
 @contextmanager
