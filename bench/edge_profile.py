@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
-from _facts import write_edges
+from _facts import edge_rows, write_rows
 from _rig import RESULTS, about, save
 
 from holdfast.cli.context import Options
@@ -111,7 +111,7 @@ def main() -> None:
         save("edge-profile", found)
         print(program, {name: value for name, value in found[program].items() if name != "runs"})
     if given.facts:
-        write_edges(target)
+        write_rows(edge_rows())
 
 
 if __name__ == "__main__":

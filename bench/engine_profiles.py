@@ -26,7 +26,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, Final
 
-from _facts import write_row
+from _facts import engine_rows, write_rows
 from _guides import APPS, WAIT
 from _ours import ours
 from _rig import RESULTS, busy_s, closed, save
@@ -43,8 +43,6 @@ IN_FLIGHT: Final = {"gthread": 400}
 TRIES: Final = 2
 MOST_S: Final = 240.0
 SERIES: Final = timedelta(hours=2)
-SPARE_DESCRIPTORS: Final = 15
-"""Beyond an idle worker's: what an app opens for itself."""
 SYNC_TIMES, SYNC_S, HELD_S = 5, 3.0, 1.0
 
 
@@ -114,24 +112,6 @@ def _with_one(port: int, pids: tuple[int, ...]) -> int:
     return found
 
 
-def write_facts(series: dict[str, Any]) -> None:
-    """The engines' rows of facts/profiles.json, rounded to what is known of them."""
-    for engine, row in series.items():
-        told = {"version": row["version"], "date": row["taken_at"][:10]}
-        costs = {
-            "base_bytes": round(row["base_bytes"], -5),
-            "request_bytes": round(row["request_bytes"], -1),
-            "idle_bytes": round(row["idle_bytes"], -1),
-        }
-        whole = {name: int(number) for name, number in costs.items()}
-        rest = {
-            "request_cpu_s": round(row["request_cpu_s"], 6),
-            "own_descriptors": row["own_descriptors"] + SPARE_DESCRIPTORS,
-            "shared_descriptors": 0,
-        }
-        write_row(engine, told, file_of(engine), whole | rest)
-
-
 def main() -> None:
     """Take the profiles that are named, or all, and write them."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -150,7 +130,7 @@ def main() -> None:
         save("engine-profiles", {"series": series})
         print(engine, series[engine], flush=True)
     if given.facts:
-        write_facts(series)
+        write_rows(engine_rows())
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ IF_NAMED: Final = ("gthread",)
 OTHERS: Final = tuple(name for name in ENGINES if name not in HOLDING)
 WAYS: Final = ("none", "nginx", "haproxy")
 ENDS: Final = ("socket_end_bytes", "unix_end_bytes")
-GRACE_S: Final = 5.0
+GRACE_S: Final = 2.0
 KEPT: Final = ("verdict", "reasons", "held", "held_by", "failed", "unfinished", "answered", "rate")
 OF_IT: Final = ("opened_s", "hold_s", "errors", "first_error", "cpu", "memory", "memory_bytes")
 

@@ -1,6 +1,6 @@
 """Requests a second: each engine behind each edge and direct, and the guides' configurations.
 
-    scripts/bench engines_rate [ROW ...] [--rounds 9] [--seconds 1.6] [--resume] [--facts]
+    scripts/bench engines_rate [ROW ...] [--rounds 9] [--seconds 1.5] [--resume] [--facts]
 
 All stacks are started first and stay; then rounds, whose order alternates, of a closed loop over
 CONNECTIONS keep-alive connections to one after the other. Load and stack share all cores. "Hello"
@@ -33,6 +33,7 @@ from _facts import write_rates
 from _guides import APPS, FULL, WAIT, guide
 from _ours import Server, ours, sized_for
 from _rig import EVERY_CORE, RESULTS, busy_s, load_plan, save, wait, wrk
+from _rounds import beats, medians_of
 
 from holdfast.cli.engines import PACKAGES
 from holdfast.cli.services import free_ports
@@ -48,8 +49,6 @@ TWIN = ("Flask==3.1.3", "urllib3==2.7.0")
 CONNECTIONS: Final = 64
 WARM_S, LOOK_S = 0.2, 3.0
 UPSTREAM_MEAN_S = 0.005
-LEAST_WINS: Final = 8 / 9
-"""One row beats another where it is faster in so many of the rounds: of 9 equal pairs 2 % do."""
 
 WAYS: Final = ("none", "nginx", "haproxy")
 
@@ -183,7 +182,7 @@ def summed(result: dict[str, Any]) -> None:
     rounds, told = result["rounds"], result["rows"]
     runs = {name: [one[name] for one in rounds if name in one] for name in told}
     names = [name for name in runs if runs[name]]
-    medians = result["medians"] = {name: _medians(runs[name]) for name in names}
+    medians = result["medians"] = {name: medians_of(runs[name]) for name in names}
     result["fastest"] = {}
     for interface in APPS:
         mine = [n for n in names if told[n]["interface"] == interface and is_hello(told[n], n)]
@@ -204,21 +203,6 @@ def summed(result: dict[str, Any]) -> None:
 def is_hello(told: dict[str, Any], name: str) -> bool:
     """Whether a row is of an engine of ours that says hello."""
     return bool(told["engine"]) and not name.startswith("shop/")
-
-
-def beats(rounds: list[dict[str, Any]], one: str, other: str) -> bool:
-    """Whether one row was faster than another in at least LEAST_WINS of the rounds of both."""
-    both = [each for each in rounds if one in each and other in each]
-    wins = sum(each[one]["requests_s"] > each[other]["requests_s"] for each in both)
-    return wins >= LEAST_WINS * len(both)
-
-
-def _medians(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    keys = [key for key in runs[0] if key != "failed"]
-    found = {key: round(statistics.median(one[key] for one in runs), 1) for key in keys}
-    rates = [one["requests_s"] for one in runs]
-    failed = sum(one["failed"] for one in runs)
-    return found | {"least": min(rates), "most": max(rates), "rounds": len(runs), "failed": failed}
 
 
 def before(wanted: list[Row], *, resume: bool) -> dict[str, Any]:
@@ -245,7 +229,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("only", nargs="*", metavar="ROW")
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--seconds", type=float, default=1.6)
+    parser.add_argument("--seconds", type=float, default=1.5)
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--facts", action="store_true")
     given = parser.parse_args()
@@ -273,7 +257,7 @@ def main() -> None:
     summed(result)
     save("engines-rate", result)
     if given.facts:
-        write_rates(TARGET)
+        write_rates()
     for name, found in result["medians"].items():
         print(f"{name}: {found}")
     print(result["fastest"], result.get("shop_over_digitalocean", ""))

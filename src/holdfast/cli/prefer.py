@@ -17,7 +17,7 @@ from holdfast.cli.edges import AUTO, NONE
 from holdfast.cli.elsewhere import Elsewhere
 from holdfast.cli.interfaces import interface_of
 from holdfast.facts.rates import Rate, read_rates
-from holdfast.model.errors import BadInput, Impossible
+from holdfast.model.errors import BadInput, HoldfastError, Impossible
 from holdfast.model.front.front import Front
 from holdfast.model.units import format_bytes
 from holdfast.sizing.layout import Program
@@ -68,7 +68,7 @@ def preferred(
     """The options with the engine and the edge that are preferred, and why in their notes.
 
     As they are where nothing is. Raises BadInput where `--engine` was said too, or the app's
-    interface cannot be told, and Impossible where no pair holds the number.
+    interface cannot be told, and what the first pair is refused for where all are.
     """
     if prefer is None:
         if interface is not None:
@@ -172,10 +172,11 @@ def _held(
 ) -> tuple[list[Pair], dict[Pair, int]]:
     """Those pairs, `most` of them, whose plan holds the number, and the bytes of each plan.
 
-    Raises the Impossible of the first where none does.
+    A pair is left out too where its edge cannot do what is asked of it. Raises what the first one
+    is refused for where none remains.
     """
     found: dict[Pair, int] = {}
-    refused: list[Impossible] = []
+    refused: list[HoldfastError] = []
     for pair in pairs:
         tried = msgspec.structs.replace(options, engine=pair.engine, edge=pair.edge)
         try:
@@ -183,6 +184,9 @@ def _held(
         except Impossible as no:
             refused.append(no)
             notes.append(f"{pair} is left out: here it holds {no.fits:,} in flight")
+        except BadInput as bad:
+            refused.append(bad)
+            notes.append(f"{pair} is left out: {bad.fault}")
         if most and len(found) == most:
             break
     if not found and refused:
