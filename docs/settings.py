@@ -9,6 +9,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from holdfast.model.front.admission import Admission
 from holdfast.model.front.front import Front
 from holdfast.model.front.units import COUNT, DURATION, SIZE, UNIT
 from holdfast.model.units import format_bytes, format_count, format_seconds
@@ -20,6 +21,8 @@ WRITTEN = {DURATION: "`5s`, `2m`", SIZE: "`64k`, `1 MiB`", COUNT: "`2000`, `50k`
 def main() -> None:
     """Print a heading and a table for each record, those within others after them."""
     show(Front, "edge")
+    print("## `[admission]`\n\nWhat requests beyond N meet, with an edge or without.")
+    show(Admission, "admission")
 
 
 def show(record: type[msgspec.Struct], name: str) -> None:

@@ -30,4 +30,4 @@ def host(nofile: int = 20_000, somaxconn: int = 4_096) -> Host:
 
 def demand(in_flight: int = BUSY, **fields: Any) -> Demand:
     """So many requests of a second each, all of which may come at once."""
-    return Demand(in_flight, (Kind("k", 1.0, 1.0),), **{"burst": in_flight, **fields})
+    return Demand(in_flight, **{"kinds": (Kind("k", 1.0, 1.0),), "burst": in_flight, **fields})

@@ -5,12 +5,34 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
+import msgspec
 import pytest
 
+from holdfast.cli.admission import worker_places
+from holdfast.model.front.admission import Admission
+from holdfast.model.path import Kind
+from holdfast.programs.catalog import path_walls
+from holdfast.sizing.admission import ACTS
+from holdfast.sizing.layout import EdgeLayout, Program
+from holdfast.sizing.path import size
+from holdfast.stack.config import EdgeConfig, StackConfig
 from holdfast.stack.process import StackProcess
 from holdfast.wire import ENGINES, Places
+from tests.edges import PROGRAMS, demand
 from tests.helpers import wait_until
-from tests.stack.driving import Client, answered, crowd, running, stopping, wait_for_in_flight
+from tests.law3.predictions import Wall
+from tests.sizing.test_law_1 import behind, host, profile
+from tests.stack.driving import (
+    Client,
+    answered,
+    config,
+    crowd,
+    readable,
+    running,
+    stopping,
+    wait_for_in_flight,
+)
+from tests.stack.edges import UNBUFFERED
 from tests.stack.engines import KIT
 
 pytestmark = pytest.mark.slow
@@ -129,3 +151,66 @@ def test_a_stop_serves_those_that_wait(engine: str) -> None:
                     assert client.status() == 200
                     client.close()  # gthread waits for those that it told to
         assert codes == [0]
+
+
+N, MEAN_S = 10, 50.0
+"""Requests that a sized stack is to hold, and how long one would take."""
+HEALTH = "/client"
+WAITS = [(20.0, "uvicorn"), (20.0, "gevent"), (20.0, "tornado"), (0.5, "uvicorn"), (0.0, "uvicorn")]
+
+
+def sized(program: Program | None, engine: str, wait_s: float) -> tuple[StackConfig, Wall]:
+    """A stack sized for N, and the limit by which its path keeps N: 2 workers behind an edge."""
+    told = Admission(wait=wait_s, retry_after=7.0, health=(HEALTH,))
+    edge = EdgeLayout(program, "", front=UNBUFFERED) if program else None
+    busy = profile("uvicorn", cpu_s=5.0 if program else 1e-3)
+    changed = {"worker": busy, "services": (), "generator": None, "admission": told}
+    layout = msgspec.structs.replace(behind(edge), **changed)
+    asked = demand(N, kinds=(Kind("k", 1.0, MEAN_S),))
+    path = size(asked, host(), layout)
+    wall = next(Wall(*wall) for wall in path_walls(path, asked) if wall[0].resource in ACTS)
+    fields: dict[str, Any] = {"places": worker_places(path.hop("workers"), told.health)}
+    if edge is not None:
+        put = EdgeConfig(path.hop("edge"), front=UNBUFFERED, health=told.health)
+        fields |= {"listen": "slots", "edge": put, "slots": path.hop("workers").processes}
+        assert fields["slots"] == 2
+    row = ENGINES[engine]
+    return config(**{"slots": 1, "app": KIT[row.interface], "engine": engine, **fields}), wall
+
+
+@pytest.mark.parametrize(("wait_s", "engine"), WAITS)
+@pytest.mark.parametrize("program", [None, *PROGRAMS])
+def test_the_model_says_what_the_next_request_meets(
+    program: Program | None, wait_s: float, engine: str
+) -> None:
+    """Law 3: as many are held as the path says, as many wait, the next one is told 503 at once,
+    those that wait too long are told too, health paths pass, and nobody is lost."""
+    asked, wall = sized(program, engine, wait_s)
+    best, room = wall.holds.best, wall.limit.full.room
+    with StackProcess(asked) as stack:
+        stack.start()
+        stack.wait_until_ready(60)
+        with crowd(stack.port, best) as clients:
+            wait_for_in_flight(stack, best)
+            with contextlib.ExitStack() as undo:
+                more = [Client(stack.port) for _ in range(room + 1)]
+                for client in more:
+                    undo.callback(client.close)
+                    client.get()
+                wait_until(lambda: readable(more))
+                told = readable(more) if wait_s > 1 else more
+                assert len(told) == 1 or wait_s <= 1
+                for client in told:
+                    status, headers, _ = client.read()
+                    assert (status, headers["retry-after"]) == (503, "7")
+                health = Client(stack.port)
+                health.get(HEALTH)
+                assert health.status() == 200
+                health.close()
+                wait_for_in_flight(stack, best)
+                assert answered(clients) == best
+                waited = [client for client in more if client not in told]
+                assert [client.status() for client in waited] == [200] * len(waited)
+        wait_for_in_flight(stack, 0)
+        started = sum(row.started for row in stack.gauge.read())
+        assert started == best + 1 + len(waited)

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from holdfast.cli.admission import admission_notes, with_wait
 from holdfast.cli.edges import NONE, Chosen, check_front, choose_edge, edge_layout, edge_notes
 from holdfast.cli.elsewhere import Elsewhere, planned_host
 from holdfast.cli.engines import measured_on, on_engine
@@ -68,6 +69,7 @@ class Options(msgspec.Struct, frozen=True):
     engine: str = USUAL_ENGINE
     tls: bool = False
     said: tuple[str, ...] = ()
+    wait_s: float | None = None
 
 
 class Planned(msgspec.Struct, frozen=True):
@@ -112,6 +114,7 @@ def plan_path(options: Options, sizing: Callable[[Demand, Host, Layout], Path] =
     chosen = choose_edge(options.edge, options.host)
     project = with_tls(project, asked=options.tls, chosen=chosen)
     check_front(chosen, project.edge)
+    project = with_wait(project, options.wait_s, options.engine)
     layout = make_layout(project, options)
     mean_time = _mean_time(options, project, layout, host, chosen)
     layout = with_edge(layout, chosen, mean_time.number, project.edge)
@@ -128,6 +131,7 @@ def plan_path(options: Options, sizing: Callable[[Demand, Host, Layout], Path] =
     walls = path_walls(path, demand)
     notes += (*options.said, *chosen.notes, *edge_notes(path))
     notes += host_notes(path, project.edge, demand)
+    notes += admission_notes(project, walls)
     return Planned(options, project, demand, host, path, walls, mean_time, notes)
 
 
@@ -183,8 +187,9 @@ def make_layout(project: Project, options: Options) -> Layout:
     worker = on_engine(worker, options.engine, measured_on(project))
     if project.edge.hosts:
         return Layout(elsewhere(worker), end)
+    told: dict[str, Any] = {"engine": options.engine, "admission": project.admission}
     if not options.here:
-        return Layout(worker, end, services, engine=options.engine)
+        return Layout(worker, end, services, **told)
     generator = fact_profile("holdfast-load")
     return Layout(
         worker,
@@ -193,7 +198,7 @@ def make_layout(project: Project, options: Options) -> Layout:
         generator,
         keep_alive_s=TRIAL_KEEP_ALIVE_S,
         opening_rate=OPEN_RATE,
-        engine=options.engine,
+        **told,
     )
 
 

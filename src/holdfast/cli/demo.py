@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from holdfast.cli.admission import wait_option
 from holdfast.cli.context import Options
 from holdfast.cli.edges import NONE, check_installed, edge_option
 from holdfast.cli.engines import check_engine, engine_option
@@ -46,6 +47,7 @@ IDLE_SHARE = 10
 @engine_option
 @tls_option
 @prefer_options
+@wait_option
 @click.option(
     "--idle",
     type=COUNT_OR_ZERO,
@@ -97,6 +99,7 @@ def demo(**given: Any) -> int:
         edge=given["edge"],
         engine=given["engine"],
         tls=given["tls"],
+        wait_s=given["wait_s"],
     )
     options = preferred(options, given["prefer"], given["interface"])
     told = {name: given[name] for name in ("hold_s", "out", "report", "as_json")}

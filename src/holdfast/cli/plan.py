@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from holdfast.cli import say, show
+from holdfast.cli.admission import wait_option
 from holdfast.cli.context import Options, plan_path
 from holdfast.cli.edges import AUTO, edge_option
 from holdfast.cli.elsewhere import Elsewhere, host_options
@@ -27,6 +28,7 @@ from holdfast.cli.tls import tls_option
 @engine_option
 @tls_option
 @prefer_options
+@wait_option
 @host_options
 @click.option("--explain", is_flag=True, help="Also print the source of every number.")
 @json_option

@@ -7,6 +7,7 @@ from typing import Any
 import click
 import msgspec
 
+from holdfast.cli.admission import refuse_wait, wait_option
 from holdfast.cli.context import Options, known_mean_time_s
 from holdfast.cli.edges import AUTO, NONE, check_installed, edge_option, refuse_named
 from holdfast.cli.engines import check_engine, engine_option, refuse_engine
@@ -45,6 +46,7 @@ from holdfast.model.errors import BadInput
 @engine_option
 @tls_option
 @prefer_options
+@wait_option
 @click.option(
     "--profile-out", type=click.Path(dir_okay=False), help="Take a profile, and write it here."
 )
@@ -83,6 +85,7 @@ def prove(target: str, **given: Any) -> int:
         refuse_engine(given["engine"], hint)
         refuse_tls("a URL", "a URL says it by https://", asked=given["tls"])
         refuse_prefer(given["prefer"], "a URL", hint)
+        refuse_wait(given["wait_s"], hint)
         if by_rate is not None:
             given["in_flight"] = by_rate.in_flight(given["mean_time_s"])
         names = UrlProof.__struct_fields__

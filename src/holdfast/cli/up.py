@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from holdfast.cli import say, show
+from holdfast.cli.admission import wait_option, worker_places
 from holdfast.cli.context import Planned, find_project, plan_path
 from holdfast.cli.edges import AUTO, check_installed, edge_option
 from holdfast.cli.engines import check_engine, engine_caps, engine_option
@@ -29,6 +30,7 @@ from holdfast.stack.supervisor import Supervisor
 @engine_option
 @tls_option
 @prefer_options
+@wait_option
 @click.option("--address", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
 @click.option(
@@ -117,6 +119,7 @@ def stack_config(
         in_flight=planned.demand.in_flight,
         **engine_caps(planned.options.engine, workers),
         env={**told, **(env or {})},
+        places=worker_places(workers, planned.project.admission.health),
     )
     edge = next((hop for hop in planned.path.hops if hop.name == "edge"), None)
     if edge is None:
@@ -125,6 +128,6 @@ def stack_config(
     return msgspec.structs.replace(
         config,
         listen="slots",
-        edge=EdgeConfig(edge, front=planned.project.edge),
+        edge=EdgeConfig(edge, front=planned.project.edge, health=planned.project.admission.health),
         dialler_idle_s=idle_s,
     )

@@ -11,6 +11,7 @@ from holdfast.model.limit import Holds, Limit
 from holdfast.model.path import Demand, Hop, Path
 from holdfast.model.values import Source, Value
 from holdfast.programs import (
+    admission,
     generator,
     granian,
     gunicorn,
@@ -84,7 +85,10 @@ def path_limits(path: Path, demand: Demand) -> tuple[Limit, ...]:
         limit
         for hop in path.hops
         if hop.program in LIMITS
-        for limit in LIMITS[hop.program](hop, path, demand)
+        for limit in (
+            *LIMITS[hop.program](hop, path, demand),
+            *admission.limits(hop, path, demand),
+        )
     )
 
 

@@ -12,6 +12,7 @@ from holdfast.model.limit import Act, Full, Limit, Scope
 from holdfast.model.path import Demand, Hop, Host, Link, Path, Protocol, Spread
 from holdfast.model.values import Value, derived
 from holdfast.programs import haproxy_rows as rows
+from holdfast.programs.admission import waits
 from holdfast.programs.rows import counted, effective, number
 from holdfast.programs.sockets import (
     SYN_DROPPED,
@@ -154,12 +155,17 @@ def _server_maxconn(hop: Hop, link: Link, path: Path, demand: Demand) -> Limit |
 def _waiting_for_a_server(hop: Hop, demand: Demand, room: int) -> Full:
     """A request waits for `timeout queue`; one as long as requests last gets it a turn.
 
-    As a client of HAProxy it holds a place of `maxconn` meanwhile, so `room` is what that leaves.
+    As a client of HAProxy it holds a place of `maxconn` meanwhile, so `room` is what that leaves,
+    or what a rule lets wait.
     """
     patience = effective(hop, rows.TIMEOUT_QUEUE_S)
     if patience.value is None:
         patience = effective(hop, rows.TIMEOUT_CONNECT_S)
     for_s = math.inf if patience.value is None else patience.number
+    bounded = effective(hop, rows.QUEUE_ROOM)
+    if bounded.value is not None:
+        room = min(room, int(bounded.number) * hop.processes)
+        return waits("HAProxy's queue", room, for_s, demand)
     if for_s < demand.mean_time_s:
         return Full(Act.REFUSES, room, for_s, told="503 after `timeout queue`")
     return Full(Act.QUEUES, room, for_s, told="waits in the backend's queue")

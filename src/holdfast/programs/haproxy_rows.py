@@ -183,6 +183,14 @@ MAX_BODY = Setting(
     "haproxy",
     "The largest body (`http-request deny`); past it 413. Unset, it is unlimited.",
 )
+QUEUE_ROOM = Setting(
+    "queue_room",
+    "requests",
+    None,
+    "1.5",
+    "haproxy",
+    "Waiting for a server in one process; past it 503 (`http-request return ... queue(...) ge`).",
+)
 REQUEST_BUFFERING = Setting(
     "request_buffering",
     "yes or no",
@@ -217,7 +225,7 @@ ROWS = (
     *(MAXCONN, FRONTEND_MAXCONN, SERVER_MAXCONN, RETRIES, NBTHREAD, ULIMIT_N, FD_HARD_LIMIT),
     *(LISTENERS, STATS_SOCKETS, CHECKS, BACKLOG, STREAMS, FRONT_STREAMS, TOTAL_STREAMS, BUFSIZE),
     *(MAXREWRITE, MAX_HEADERS, MAXQUEUE, POOL_LOW, POOL_HIGH),
-    *(SERVER_POOL_MAX, MAX_BODY, REQUEST_BUFFERING),
+    *(SERVER_POOL_MAX, MAX_BODY, QUEUE_ROOM, REQUEST_BUFFERING),
     *TIMEOUTS,
     *CHECKING,
     *alive("clitcpka", "2.3"),

@@ -144,8 +144,9 @@ def of_each(
     per_idle: float = 0.0,
     own: float = 0.0,
     full: Full = WAITS,
+    enforcer: str = "",
 ) -> Limit:
-    """A cap that each process of the hop has for itself, enforced by its program."""
+    """A cap that each process of the hop has for itself, enforced by its program unless told."""
     return counted(
         hop.name,
         resource,
@@ -157,7 +158,7 @@ def of_each(
         scopes=hop.processes,
         spread=spread if hop.processes > 1 else Spread.ONLY,
         full=full,
-        enforcer=hop.program,
+        enforcer=enforcer or hop.program,
         inputs=inputs,
         formula=formula,
     )

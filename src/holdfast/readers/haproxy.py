@@ -103,6 +103,8 @@ def _ways(front: Proxy, backends: dict[str, Proxy], problems: Problems) -> list[
     """Each way out of a frontend: its own servers, and each backend that it names."""
     way = f"{front.kind} {front.name}"
     dials = [_dial(way, front, front)] if front.servers else []
+    default = front.uses.get("default_backend")
+    usual = None if default is None else backends.get(default.text)
     for word in {word.text: word for word in front.uses.values()}.values():
         if "%[" in word.text or "$" in word.text:
             message = f"`{word.text}` names a backend by what a request says"
@@ -110,7 +112,7 @@ def _ways(front: Proxy, backends: dict[str, Proxy], problems: Problems) -> list[
         elif word.text not in backends:
             message = f"backend `{word.text}` is not defined"
             problems.add(Fault.NO_TARGET, message, word.place)
-        elif not backends[word.text].disabled:
+        elif not (backends[word.text].disabled or _again(backends[word.text], usual)):
             dials.append(_dial(way, front, backends[word.text]))
     if front.listens and not (dials or front.uses or front.answers):
         message = f"{way} listens and has no backend: every request is answered 503"
@@ -118,8 +120,16 @@ def _ways(front: Proxy, backends: dict[str, Proxy], problems: Problems) -> list[
     return dials
 
 
+def _again(back: Proxy, usual: Proxy | None) -> bool:
+    """Whether a backend is the usual one's servers once more: most requests meet what that says."""
+    if usual is None or usual is back or usual.disabled:
+        return False
+    both = [{str(one.address) for one in each.servers if not one.backup} for each in (back, usual)]
+    return bool(both[0]) and both[0] == both[1]
+
+
 def _dial(way: str, front: Proxy, back: Proxy) -> Dial:
-    settings = {row.lands for row in rows.ROWS if rows.FRONTEND in row.contexts} | rows.BODY
+    settings = {row.lands for row in rows.ROWS if rows.FRONTEND in row.contexts} | rows.RULES
     alive = front.values.get("option_clitcpka")
     if alive is None or not alive.value:
         settings -= rows.ALIVE

@@ -22,6 +22,8 @@ from holdfast.readers.text import Word, written
 MOST = 100
 """Ports of one `bind`, and servers of one `server-template`, that are named one by one."""
 _RANGE = re.compile(r"(.*[:@]|)(\d{1,5})-(\d{1,5})")
+FULL = ("queue(", "be_conn_free(")
+"""What rules ask of a backend: the requests that wait for its servers, and places that are free."""
 _FAMILY = re.compile(r"(?:quic|tcp|udp|ipv|stream\+ipv|dgram\+ipv)[46]?@")
 
 
@@ -193,6 +195,20 @@ class Proxies:
                 row = Row("http-request deny", rows.PROXIES, "max_body", count)
                 most = self.problems.lands(row, line.head, (line.words[at + 3],))
                 proxy.values |= {"max_body": most} if most is not None else {}
+        if said[:2] == ["deny", "deny_status"]:
+            self._full(proxy, line, said)
+
+    def _full(self, proxy: Proxy, line: Line, said: list[str]) -> None:
+        """How many may wait for a server before others are told: so many, or none."""
+        at = next((at for at, word in enumerate(said) if word.startswith(FULL)), len(said))
+        if said[at + 1 : at + 3] == ["le", "0"] and said[at].startswith(FULL[1]):
+            room: Value | None = written("queue_room", 0, line.said(), line.words[at + 3].place)
+        elif said[at + 1 : at + 2] == ["ge"] and len(said) > at + 2:
+            row = Row("http-request deny", rows.PROXIES, "queue_room", count)
+            room = self.problems.lands(row, line.head, (line.words[at + 3],))
+        else:
+            return
+        proxy.values |= {"queue_room": room} if room is not None else {}
 
     def _many(self, word: Word) -> int:
         low, dash, high = word.text.partition("-")

@@ -63,8 +63,8 @@ ROWS = (
 )
 TWO_WORDS = frozenset(("timeout", "stats", "option"))
 """Keywords whose second word belongs to the name."""
-BODY = frozenset(("max_body", "request_buffering"))
-"""What rules of `http-request` say of bodies."""
+RULES = frozenset(("max_body", "request_buffering", "queue_room"))
+"""What rules of `http-request` say of bodies, and of who may wait."""
 ALIVE = frozenset(("keepalive_idle_s", "keepalive_every_s", "keepalive_probes"))
 """What has no effect without `option clitcpka`."""
 OPTIONS = frozenset(

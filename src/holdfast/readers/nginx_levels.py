@@ -65,7 +65,7 @@ class Levels:
         own: set[str] = set()
         for one in block:
             if one.name == "limit_conn_zone" and len(one.words) == 2:
-                self._zone(one.words)
+                self._zone(one.words, block)
         for one in block:
             if one.block is not None:
                 self._block(one, level)
@@ -140,11 +140,15 @@ class Levels:
             message = f"`{one.said()}` has not the arguments that `{one.name}` takes"
             self.problems.add(Fault.ARGUMENT, message, one.head.place)
 
-    def _zone(self, words: tuple[Word, ...]) -> None:
-        """Whether all clients share the key of a zone, which those above it may name too."""
+    def _zone(self, words: tuple[Word, ...], block: list[Directive]) -> None:
+        """Whether all clients share the key of a zone, which those above it may name too.
+
+        They do where it is a `map` of plain words: it tells some paths from others, no clients.
+        """
         zone = words[1].text.removeprefix("zone=").partition(":")[0]
         named = {found[0] for found in _VARIABLE.finditer(words[0].text)}
-        self.shared[zone] = named <= rows.SHARED_KEYS
+        plain = {one.words[1].text for one in block if _is_plain(one)}
+        self.shared[zone] = named - plain <= rows.SHARED_KEYS
 
     def _set(self, words: tuple[Word, ...], level: Level) -> None:
         """A variable takes each of the values that it is set to, since `if` may set it."""
@@ -160,6 +164,14 @@ class Levels:
         if not self.shared.get(one.words[0].text, False):
             value = msgspec.structs.replace(value, setting="limit_conn_per_key")
         level.limits = (*level.limits, value)
+
+
+def _is_plain(one: Directive) -> bool:
+    """Whether it is a `map` of what was asked for to words that name nothing else."""
+    if one.name != "map" or len(one.words) != 2 or one.words[0].text not in rows.ASKED:
+        return False
+    said = [word.text for entry in one.block or () for word in entry.words]
+    return bool(said) and all("$" not in text for text in said)
 
 
 def meanings(text: str, variables: dict[str, tuple[str, ...]]) -> tuple[str, ...]:

@@ -96,3 +96,5 @@ SEEN = frozenset(
 """Directives without a row of which something is made."""
 SHARED_KEYS = frozenset(("$server_name", "$host", "$http_host", "$server_port", "$scheme"))
 """Variables that are the same for all clients of a site."""
+ASKED = frozenset(("$uri", "$request_uri", "$request_method"))
+"""Variables that are what clients ask, not who they are."""

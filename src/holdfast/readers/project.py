@@ -10,6 +10,7 @@ import tomllib
 import msgspec
 
 from holdfast.model.errors import BadInput
+from holdfast.model.front.admission import Admission
 from holdfast.model.front.front import Front
 from holdfast.model.path import Demand, Kind, Use
 from holdfast.model.profile import Profile
@@ -79,6 +80,7 @@ class Project(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     services: dict[str, ServiceRow] = {}
     env: dict[str, str] = {}
     edge: Front = Front()
+    admission: Admission = Admission()
     profile: ProfileRow | None = None
 
 
@@ -86,8 +88,9 @@ def read_project(text: str, name: str) -> Project:
     """The project of a `holdfast.toml`; raises BadInput with the file and key that is wrong."""
     try:
         told = tomllib.loads(text)
-        if "edge" in told:
-            told["edge"] = with_numbers(told["edge"], Front, "$.edge")
+        for table, record in (("edge", Front), ("admission", Admission)):
+            if table in told:
+                told[table] = with_numbers(told[table], record, f"$.{table}")
         project = msgspec.convert(told, Project)
     except tomllib.TOMLDecodeError as wrong:
         raise BadInput(f"not TOML: {wrong}", place=name, hint="see https://toml.io") from None

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from holdfast.model.front.admission import Admission
 from holdfast.model.front.front import Front
 from holdfast.model.profile import Profile
 from holdfast.model.values import Value
@@ -51,7 +52,7 @@ class Layout(msgspec.Struct, frozen=True):
     Without an edge the slots' sockets are of one TCP port by SO_REUSEPORT; behind one they are unix
     sockets, an end of which takes `unix_end_bytes`. `generator` is given where the load is made on
     the same host; then `opening_rate` is how many clients a second it opens. `engine` is a
-    name of `sizing.engines`.
+    name of `sizing.engines`, and `admission` what requests beyond N meet.
     """
 
     worker: Profile
@@ -64,3 +65,4 @@ class Layout(msgspec.Struct, frozen=True):
     edge: EdgeLayout | None = None
     unix_end_bytes: Value | None = None
     engine: str = "uvicorn"
+    admission: Admission = Admission()

@@ -20,6 +20,7 @@ from holdfast.programs.catalog import path_limits
 from holdfast.programs.generator import MOST_CLIENTS
 from holdfast.programs.ports import outgoing_ports
 from holdfast.programs.rows import counted
+from holdfast.sizing.admission import admitted, held_to, with_room
 from holdfast.sizing.counting import MOST_PROCESSES, largest, number, on_one, smallest
 from holdfast.sizing.layout import Layout, Service
 from holdfast.sizing.workers import size_workers
@@ -42,7 +43,7 @@ def size(demand: Demand, host: Host, layout: Layout) -> Path:
     if short is None:
         return path
     fits = largest(lambda n: attempt(scaled(demand, n), host, layout)[1] is None, demand.in_flight)
-    raise _impossible(short, demand, fits)
+    raise _impossible(short, demand, held_to(short, demand, layout.admission), fits)
 
 
 def scaled(demand: Demand, in_flight: int) -> Demand:
@@ -53,15 +54,17 @@ def scaled(demand: Demand, in_flight: int) -> Demand:
 
 def attempt(demand: Demand, host: Host, layout: Layout) -> tuple[Path, Limit | None]:
     """The path as sized, and the limit that is too narrow for the demand, if one is."""
-    *edge, workers = size_workers(demand, host, layout)
+    sized = size_workers(with_room(demand, layout.admission), host, layout)
+    *edge, workers = admitted(sized, demand, host, layout)
     hops = [_kernel(host, layout)]
     if layout.generator is not None:
         hops.append(_generator(layout.generator, demand, host))
     services = [_service(told, demand, host, workers) for told in layout.services]
     path = Path((host,), (*hops, *edge, workers, *services))
-    limits = sorted(all_limits(path, demand), key=lambda limit: limit.resource != SERVED)
+    most = with_room(demand, layout.admission)
+    limits = sorted(all_limits(path, most), key=lambda limit: limit.resource != SERVED)
     for limit in limits:
-        if needed(limit, demand) > limit.capacity:
+        if needed(limit, held_to(limit, demand, layout.admission)) > limit.capacity:
             return path, limit
     return path, None
 
@@ -171,8 +174,8 @@ def _ports(host: Host, otherwise: float) -> float:
     return otherwise if found is None else found
 
 
-def _impossible(short: Limit, demand: Demand, fits: int) -> Impossible:
-    need = needed(short, demand)
+def _impossible(short: Limit, demand: Demand, held: Demand, fits: int) -> Impossible:
+    need = needed(short, held)
     say = format_bytes if short.resource == "memory" else _plain
     each = "" if short.scopes == 1 else f" in each of {short.scopes}"
     return Impossible(

@@ -20,6 +20,7 @@ from holdfast.programs import tunables as names
 from holdfast.programs.kernel import SYN_BACKLOG_SHARE, socket_ends
 from holdfast.programs.ports import format_ports, parse_ports, reserved_of
 from holdfast.programs.tunables import BY_SETTING, TUNABLES, Tunable
+from holdfast.sizing.admission import held_to, with_room
 from holdfast.sizing.layout import Layout
 from holdfast.sizing.path import all_limits, attempt, needed, scaled, size
 from holdfast.sizing.port_range import Range, widened, widest
@@ -198,8 +199,8 @@ class _Needs:
         self.demand, self.machine, self.layout = demand, machine, layout
         self.raised, self.path = raised, path
         self.limits: dict[str, tuple[float, Limit]] = {}
-        for limit in all_limits(path, demand):
-            found = needed(limit, demand)
+        for limit in all_limits(path, with_room(demand, layout.admission)):
+            found = needed(limit, held_to(limit, demand, layout.admission))
             if found > self.limits.get(limit.resource, (-1.0, limit))[0]:
                 self.limits[limit.resource] = found, limit
 

@@ -31,11 +31,12 @@ EdgeKind = Literal[
 
 class EdgeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The edge before the slots, or the hosts that `front` names: a sized hop of nginx or HAProxy,
-    how it spreads requests, and what it does for the site."""
+    how it spreads requests, what it does for the site, and the paths that need no place."""
 
     hop: Hop
     balance: Balance = "least"
     front: Front = Front()
+    health: tuple[str, ...] = ()
 
 
 class StackConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

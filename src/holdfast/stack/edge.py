@@ -98,6 +98,7 @@ class Edge:
             slots,
             balance=self._edge.balance,
             front=self._edge.front,
+            health=self._edge.health,
             redirect=others[0] if others else (),
             port=self.listening.port,
         )

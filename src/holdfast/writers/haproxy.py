@@ -6,7 +6,13 @@ One file a process, alike but for the sockets: each process counts `maxconn` for
 from __future__ import annotations
 
 from holdfast.model.path import Hop
-from holdfast.writers import haproxy_checks, haproxy_hosts, haproxy_tls, haproxy_upgrades
+from holdfast.writers import (
+    haproxy_admission,
+    haproxy_checks,
+    haproxy_hosts,
+    haproxy_tls,
+    haproxy_upgrades,
+)
 from holdfast.writers.site import Balance, Site, alive, explained, idle_s, plain, value_of
 
 BACKEND = "app"
@@ -80,6 +86,7 @@ def _text(hop: Hop, site: Site, process: int) -> str:
         "    option abortonclose",
         *(line for name in _TIMEOUTS for line in _set(hop, name)),
         *haproxy_upgrades.timeouts(hop, site),
+        *haproxy_admission.answers(hop),
         "",
         "frontend in",
         *explained(backlog.why, f"bind {where} backlog {plain(backlog)}{haproxy_tls.bind(site)}"),
@@ -91,13 +98,16 @@ def _text(hop: Hop, site: Site, process: int) -> str:
         *_refused(hop, haproxy_tls.versions(site)),
         *haproxy_upgrades.rules(site),
         *_buffered(hop),
+        *haproxy_admission.rules(hop, site, BACKEND),
         "    # overwritten, not added to: what a client claims of itself goes no further",
         "    http-request set-header X-Forwarded-For %[src]",
         *haproxy_tls.told(site),
+        *haproxy_admission.uses(hop, site),
         f"    default_backend {BACKEND}",
         "",
         *haproxy_tls.redirect(hop, site, process, _HOST),
         *_backend(hop, site),
+        *haproxy_admission.backend(hop, site, _BALANCE[site.balance]),
     ]
     return "\n".join(lines) + "\n"
 
@@ -107,8 +117,10 @@ def _set(hop: Hop, setting: str) -> list[str]:
     words = setting.removesuffix("_s").replace("_", "-")
     for section, end in (("timeout", " "), ("tune", ".")):
         words = words.replace(f"{section}-", f"{section}{end}", 1)
-    unit = "s" if setting.endswith("_s") else ""
-    return explained(value.why, f"{words} {plain(value)}{unit}")
+    said = plain(value)
+    if setting.endswith("_s"):  # it knows no fractions
+        said = f"{said}s" if value.number.is_integer() else f"{value.number * 1_000:.0f}ms"
+    return explained(value.why, f"{words} {said}")
 
 
 def _refused(hop: Hop, versions: str) -> list[str]:

@@ -6,7 +6,7 @@ Writes nothing outside its own folder: no log, no pid, no temporary file in /var
 from __future__ import annotations
 
 from holdfast.model.path import Hop
-from holdfast.writers import nginx_hosts, nginx_tls, nginx_upgrades
+from holdfast.writers import nginx_admission, nginx_hosts, nginx_tls, nginx_upgrades
 from holdfast.writers.nginx_passing import set_lines as _set
 from holdfast.writers.site import Balance, Site, alive, explained, idle_s, plain, value_of
 
@@ -53,6 +53,7 @@ def render(hop: Hop, site: Site) -> dict[str, str]:
         "",
         *nginx_tls.variables(site),
         *nginx_upgrades.variables(site),
+        *nginx_admission.variables(hop, site),
         *_server(hop, site),
         *nginx_tls.servers(hop, site),
         "",
@@ -108,5 +109,6 @@ def _server(hop: Hop, site: Site) -> list[str]:
         "        # HTTP/0.9 has no headers, and no version: nothing is left that speaks it",
         '        if ($server_protocol = "") { return 400; }',
         *nginx_upgrades.locations(hop, site),
+        *nginx_admission.rules(hop),
         "    }",
     ]

@@ -26,7 +26,7 @@ class Site(msgspec.Struct, frozen=True):
     down. Relative paths mean the folder that it is started in. `front` is what the edge does for
     the site besides; its numbers that limit anything are values of the hop. Where it has hosts,
     those are dialled in place of slots. `redirect` has the sockets of a second
-    port, which sends everybody to `port`.
+    port, which sends everybody to `port`. The paths in `health` pass whatever is in flight.
     """
 
     listen: tuple[str, ...]
@@ -37,6 +37,7 @@ class Site(msgspec.Struct, frozen=True):
     front: Front = Front()
     redirect: tuple[str, ...] = ()
     port: int = 443
+    health: tuple[str, ...] = ()
 
     @property
     def behind(self) -> str:
