@@ -45,7 +45,7 @@ def drive(
 def check_accounts(totals: FleetTotals) -> None:
     """Hold law 7, and that each answered request was timed, once for each kind of time."""
     assert totals.intended == totals.sent + totals.unsent
-    assert totals.sent == totals.answered + totals.failed + totals.unfinished
+    assert totals.sent == totals.answered + totals.refused + totals.failed + totals.unfinished
     named = {name: n for name, n in totals.errors.items() if not name.startswith("idle ")}
     assert totals.failed == sum(named.values())
     assert totals.response.count == totals.service.count == totals.answered

@@ -54,12 +54,12 @@ def test_a_request_that_is_in_no_place_is_an_error(
     boards: list[Board], wrong: dict[str, int]
 ) -> None:
     """Sums that do not add up are never reported as if they did."""
-    counts = {"INTENDED": 10, "SENT": 7, "AGAIN": 5, "ANSWERED": 4, "FAILED": 1}
+    counts = {"INTENDED": 12, "SENT": 9, "AGAIN": 5, "ANSWERED": 4, "REFUSED": 2, "FAILED": 1}
     counts |= {"UNSENT": 3, "UNFINISHED": 2, "DONE": 1}
     for name, number in counts.items():
         boards[0].words[getattr(shared, name)] = number
-    sums = {"intended": 15, "sent": 12, "unsent": 3, "answered": 9, "failed": 1, "unfinished": 2}
-    assert account(boards[0].words, 0) == sums
+    sums = {"intended": 17, "sent": 14, "unsent": 3, "answered": 9, "failed": 1, "unfinished": 2}
+    assert account(boards[0].words, 0) == sums | {"refused": 2}
     for name, number in wrong.items():
         boards[0].words[getattr(shared, name)] = number
     with pytest.raises(HoldfastError, match="process 0 lost count"):

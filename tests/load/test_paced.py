@@ -163,3 +163,36 @@ def test_a_free_connection_that_the_server_closes_is_no_failure() -> None:
         totals = drive_by_rate(server.port)
     assert totals.answered + totals.failed == REQUESTS
     assert totals.failed <= 2
+
+
+REFUSED = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 2\r\n\r\nno"
+
+
+@pytest.mark.parametrize(
+    ("serve", "stays"),
+    [
+        pytest.param(always(REFUSED), True, id="kept"),
+        pytest.param(
+            once_and_close(REFUSED.replace(b"\r\nRetry", b"\r\nConnection: close\r\nRetry")),
+            False,
+            id="closed",
+        ),
+    ],
+)
+def test_a_request_that_is_refused_is_no_failure(
+    serve: Callable[[Connection], object], stays: bool
+) -> None:
+    """503 with Retry-After is counted apart; its connection goes on where the server keeps it."""
+    with RawServer(serve) as server:
+        totals = drive_by_rate(server.port)
+    assert (totals.answered, totals.refused, totals.failed) == (0, REQUESTS, 0)
+    assert totals.errors == {}
+    assert (server.accepted < REQUESTS) is stays
+
+
+def test_a_503_that_says_no_time_is_a_failure() -> None:
+    """Without Retry-After nobody has refused the request in good order."""
+    with RawServer(always(REFUSED.replace(b"Retry-After", b"Other"))) as server:
+        totals = drive_by_rate(server.port)
+    assert (totals.refused, totals.failed) == (0, REQUESTS)
+    assert totals.errors == {"bad status": REQUESTS}

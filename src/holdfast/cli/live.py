@@ -167,7 +167,8 @@ def _rows(result: Result, planned_bytes: int | None) -> Iterator[tuple[str, str]
     yield (
         "answers",
         f"{result.answered:,} ({result.rate:,.0f}/s), {result.failed:,} failed, "
-        f"{result.unfinished:,} unfinished",
+        + (f"{result.totals.refused:,} refused, " if result.totals.refused else "")
+        + f"{result.unfinished:,} unfinished",
     )
     if result.answered:
         times = result.response_ms

@@ -51,12 +51,15 @@ class FleetSample(msgspec.Struct, frozen=True):
 
 
 class FleetTotals(msgspec.Struct, frozen=True):
-    """All that a fleet did. intended = sent + unsent, and sent = answered + failed + unfinished."""
+    """All that a fleet did: intended = sent + unsent, sent = answered + refused + failed +
+    unfinished."""
 
     intended: int
     sent: int
     unsent: int
     answered: int
+    refused: int
+    """Told 503 with Retry-After."""
     failed: int
     unfinished: int
     errors: dict[str, int]
@@ -113,17 +116,18 @@ def account(words: Sequence[int], index: int) -> dict[str, int]:
     A process that came to its end counted one by one what it left undone, to be compared; of a
     killed one that is the difference of its sums.
     """
-    again, failed = words[shared.AGAIN], words[shared.FAILED]
+    again, failed, refused = (words[at] for at in (shared.AGAIN, shared.FAILED, shared.REFUSED))
     intended, sent = words[shared.INTENDED] + again, words[shared.SENT] + again
     answered = words[shared.ANSWERED] + again
-    unsent, unfinished = intended - sent, sent - answered - failed
+    unsent, unfinished = intended - sent, sent - answered - refused - failed
     if words[shared.DONE]:
         unsent, unfinished = words[shared.UNSENT], words[shared.UNFINISHED]
-    lost = abs(intended - sent - unsent) + abs(sent - answered - failed - unfinished)
+    lost = abs(intended - sent - unsent) + abs(sent - answered - refused - failed - unfinished)
     if lost or min(unsent, unfinished) < 0:
         raise HoldfastError(
             f"generator process {index} lost count: intended {intended} = sent {sent} + unsent "
-            f"{unsent}; sent = answered {answered} + failed {failed} + unfinished {unfinished}",
+            f"{unsent}; sent = answered {answered} + refused {refused} + failed {failed} + "
+            f"unfinished {unfinished}",
             hint="this is a defect of holdfast; please report it with this message",
         )
     return {
@@ -131,6 +135,7 @@ def account(words: Sequence[int], index: int) -> dict[str, int]:
         "sent": sent,
         "unsent": unsent,
         "answered": answered,
+        "refused": refused,
         "failed": failed,
         "unfinished": unfinished,
     }

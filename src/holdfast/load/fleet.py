@@ -213,7 +213,9 @@ class Fleet:
 
     def _collect(self, wall_s: float) -> FleetTotals:
         response, service, lag, late = Histogram(), Histogram(), Histogram(), Histogram()
-        sums = dict.fromkeys(("intended", "sent", "unsent", "answered", "failed", "unfinished"), 0)
+        sums = dict.fromkeys(
+            ("intended", "sent", "unsent", "answered", "refused", "failed", "unfinished"), 0
+        )
         for index, board in enumerate(self._boards):
             for part in (board.prompt, board.response):
                 response.merge(part)

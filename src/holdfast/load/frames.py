@@ -129,7 +129,7 @@ def _text(text: str) -> bytes:
 class StreamAnswer:
     """One answer on a stream, fed header blocks and pieces of body."""
 
-    __slots__ = ("body_length", "length", "nonce", "status")
+    __slots__ = ("body_length", "length", "nonce", "says_when", "status")
     excess = 0
     keep_alive = True
     """Nothing follows the end of an answer on its stream, nor ends the others' connection."""
@@ -138,6 +138,7 @@ class StreamAnswer:
         self.status = 0
         """0 until the head is complete; never an interim one (100, 103)."""
         self.nonce: bytes | None = None
+        self.says_when = False
         self.length: int | None = None
         """Bytes of body that its head tells of."""
         self.body_length = 0
@@ -162,6 +163,7 @@ class StreamAnswer:
             raise Garbage(f"has a Content-Length of {length[:32]!r}")
         self.status = int(status)
         self.nonce = found.get(NONCE_HEADER.encode())
+        self.says_when = b"retry-after" in found
         self.length = None if length is None else int(length)
 
 

@@ -63,6 +63,7 @@ class Answer:
         "excess",
         "keep_alive",
         "nonce",
+        "says_when",
         "status",
     )
 
@@ -75,6 +76,8 @@ class Answer:
         self.nonce: bytes | None = None
         self.keep_alive = False
         """Another request may follow on this connection."""
+        self.says_when = False
+        """It says when to ask again (`Retry-After`)."""
         self.body_length = 0
         """Bytes of body so far."""
         self.excess = 0
@@ -170,6 +173,8 @@ class Answer:
                 tokens = value.lower()
             elif name == _NONCE:
                 self.nonce = value
+            elif name == b"retry-after":
+                self.says_when = True
         self.status = status
         self.keep_alive = b"close" not in tokens if match[1] == b"1" else b"keep-alive" in tokens
         self._frame(lengths, codings)

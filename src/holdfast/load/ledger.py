@@ -16,6 +16,7 @@ from typing import Final
 
 from holdfast.load import shared
 from holdfast.load.histogram import index_of
+from holdfast.load.judge import NO_PLACE
 from holdfast.load.shared import Board
 
 FREE, CONNECTING, SENDING, FIRST, WAITING, READING, RESTING = range(7)
@@ -44,6 +45,8 @@ class Ledger:
         self.kept, self.kept_idle = 0, 0
         """Clients that are open, opening or pausing."""
         self.intended = self.sent = self.in_flight = self.answered = self.failed = 0
+        self.refused = 0
+        """Told, in good order, that there is no place: neither answered nor failed."""
         self.unsent = 0
         """Intended, and given up when the fleet let go."""
         self.connected = self.idle = self.idle_closed = 0
@@ -65,6 +68,9 @@ class Ledger:
     def _count_failure(self, idle: bool, sent: bool, fault: tuple[str, str], now_ns: int) -> None:
         """Count a failure; one on the way out counts as sent too, so that law 7 adds up."""
         name, text = fault
+        if name == NO_PLACE:
+            self.refused += 1
+            return
         if not idle:
             self.failed += 1
             self.sent += not sent
@@ -84,6 +90,7 @@ class Ledger:
         words[shared.IN_FLIGHT] = self.in_flight
         words[shared.ANSWERED] = self.answered
         words[shared.FAILED] = self.failed
+        words[shared.REFUSED] = self.refused
         words[shared.OPENING] = len(self.connecting)
         words[shared.CONNECTED] = self.connected
         words[shared.IDLE] = self.idle

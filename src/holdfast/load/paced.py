@@ -13,7 +13,15 @@ from typing import Final
 
 from holdfast.load.clients import Clients
 from holdfast.load.connection import fault_of
-from holdfast.load.ledger import CONNECTING, FIRST, RESTING, SENDING, WAITING
+from holdfast.load.judge import NO_PLACE, Complete, fault_in
+from holdfast.load.ledger import (
+    CONNECTING,
+    FIRST,
+    IN_FLIGHT_STATES,
+    RESTING,
+    SENDING,
+    WAITING,
+)
 from holdfast.load.pacer import due_times
 from holdfast.load.plan import PORTION, LoadPlan, shares
 from holdfast.load.shared import Board
@@ -118,6 +126,21 @@ class Paced(Clients):
         """Leave the connection to whichever request is next."""
         self.state[fd] = RESTING
         self.free[fd] = None
+
+    def _complete(
+        self, fd: int, answer: Complete, closing: bool, whole: bytes | None, now_ns: int
+    ) -> None:
+        """A request that is refused leaves its connection free, as one that is answered does."""
+        stays = answer.keep_alive and not closing and not self.stopping
+        if stays and self.state[fd] in IN_FLIGHT_STATES:
+            fault = fault_in(answer, self.plan, self.nonce[fd])
+            if fault is not None and fault[0] == NO_PLACE:
+                self.in_flight -= 1
+                self._count_failure(False, True, fault, now_ns)
+                self.state[fd] = WAITING
+                self._next(fd, now_ns)
+                return
+        super()._complete(fd, answer, closing, whole, now_ns)
 
     def _next(self, fd: int, now_ns: int) -> None:
         self.rest(fd)

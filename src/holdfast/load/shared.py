@@ -29,6 +29,7 @@ when the first request of an open loop is due; 0: not yet known."""
     IN_FLIGHT,
     ANSWERED,
     FAILED,
+    REFUSED,
     OPENING,
     CONNECTED,
     IDLE,
@@ -41,7 +42,7 @@ when the first request of an open loop is due; 0: not yet known."""
     FIRST_ERROR_NS,
     FIRST_ERROR_LENGTH,
     FIRST_FAULT,
-) = range(8, 30)
+) = range(8, 31)
 """AGAIN: answered, and sent again by the loop at once; beside INTENDED, SENT and ANSWERED. SOCKETS:
 connections that HTTP/2 clients share; GRANTED: the fewest streams of one that a server allowed."""
 

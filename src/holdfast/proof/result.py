@@ -29,7 +29,10 @@ class Least(msgspec.Struct, frozen=True):
 
 
 class Totals(msgspec.Struct, frozen=True):
-    """Every request: intended = sent + unsent, sent = answered + failed + unfinished."""
+    """Every request: intended = sent + unsent, sent = answered + refused + failed + unfinished.
+
+    `refused` were told 503 with Retry-After; 0 in files of before they were told from failed ones.
+    """
 
     intended: int
     sent: int
@@ -37,6 +40,7 @@ class Totals(msgspec.Struct, frozen=True):
     answered: int
     failed: int
     unfinished: int
+    refused: int = 0
 
 
 class Spread(msgspec.Struct, frozen=True):

@@ -94,6 +94,7 @@ class Evidence(msgspec.Struct, frozen=True):
     first_error: str | None
     counters: dict[str, int]
     generator: Generator
+    refused: int = 0
     stop: Stop = ""
     mean_time_s: float | None = None
     by_rate: ByRate | None = None
@@ -155,7 +156,7 @@ def _void(seen: Evidence) -> list[str]:
 def _crowded(seen: Evidence) -> list[str]:
     """Whether other programs explain that a run fell short: it was slow, and nothing else."""
     share = seen.foreign_share
-    is_slow = not seen.failed and seen.answered and seen.idle >= seen.idle_asked
+    is_slow = not (seen.failed or seen.refused) and seen.answered and seen.idle >= seen.idle_asked
     if share is None or share <= FOREIGN_MOST or not is_slow or seen.stop == "interrupted":
         return []
     return [
@@ -184,6 +185,8 @@ def _short(seen: Evidence) -> list[str]:
     if seen.failed:
         first = f", the first: {seen.first_error}" if seen.first_error else ""
         found.append(f"{seen.failed:,} requests failed{first}")
+    if seen.refused:
+        found.append(f"{seen.refused:,} requests were refused: 503 with Retry-After")
     if seen.by_rate is not None:
         found += _left_over(seen.by_rate)
     if seen.answered == 0 and (seen.mean_time_s is None or seen.run_s > seen.mean_time_s):

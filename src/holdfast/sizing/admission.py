@@ -15,7 +15,7 @@ from holdfast.model.limit import Limit
 from holdfast.model.path import Demand, Hop, Host, Spread
 from holdfast.model.values import Value, derived
 from holdfast.programs import admission as programs
-from holdfast.sizing.counting import on_one
+from holdfast.sizing.counting import number, on_one
 from holdfast.sizing.layout import Layout
 from holdfast.sizing.workers import fullest_share
 
@@ -63,13 +63,33 @@ def admitted(hops: tuple[Hop, ...], demand: Demand, host: Host, layout: Layout) 
     told = layout.admission
     if told.wait is None:
         return hops
-    *edge, workers = hops
+    *edge, workers = _open_wide(hops, demand, host, told)
     program = edge[0].program if edge else ""
     if program == "haproxy":
         return (_with(edge[0], _haproxy(edge[0], workers, demand, told)), workers)
     if program == "nginx" and not told.wait:
         return (_with(edge[0], _nginx(demand, told)), workers)
     return (*edge, _with(workers, _places(workers.processes, demand, host, layout)))
+
+
+def _open_wide(
+    hops: tuple[Hop, ...], demand: Demand, host: Host, told: Admission
+) -> tuple[Hop, ...]:
+    """The hops, the first of which lets all in that there is room for: to be served, wait or be
+    told. Who has no place in an accept queue, or no descriptor, would be told by nobody; and what
+    is not used of them costs nothing."""
+    first, *behind = hops
+    most = math.ceil(with_room(demand, told).in_flight / first.processes)
+    room = int(min(most, number(host, "somaxconn")))
+    why = f"{most:,} in each of {first.processes}, to be served, wait or be told; or somaxconn"
+    wide = {"backlog": derived("backlog", room, why)}
+    files, nofile = number(host, "nofile_hard"), first.get("nofile")
+    if nofile is not None and not math.isinf(files):
+        why = f"{nofile.why}; all that it may have, for whoever comes to be told"
+        wide["nofile"] = derived("nofile", int(files), why)
+    now = {value.setting: value.number for value in first.values if value.setting in wide}
+    more = [value for value in wide.values() if value.number > now.get(value.setting, math.inf)]
+    return (_with(first, tuple(more)), *behind)
 
 
 def _places(count: int, demand: Demand, host: Host, layout: Layout) -> tuple[Value, ...]:
