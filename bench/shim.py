@@ -2,8 +2,8 @@
 
     scripts/bench shim
 
-Two uvicorn servers with the settings of a worker on one core, the generator in a closed loop on the
-other; interleaved pairs, whose order alternates. CPU is the server's alone, as the scheduler counts
+Three uvicorn servers with the settings of a worker on one core, without the shim, with it, and with
+places to let requests in to; the generator in a closed loop on the other; interleaved, in turns. CPU is the server's alone, as the scheduler counts
 it in nanoseconds, over a run of the load. `plain`: no request carries a nonce. `nonce`: each does,
 and the shim echoes it. Writes bench/results/shim.json after each pair.
 """
@@ -24,6 +24,7 @@ from _rig import SERVER_CORE, closed, free_port, save, scheduled_s, wait
 PAIRS = 9
 SECONDS = 2
 CONNECTIONS = 64
+KINDS = ("bare", "shim", "places")
 NONCES = {"plain": "off", "nonce": "check"}
 HEADERS = [(b"content-type", b"text/plain"), (b"content-length", b"6")]
 
@@ -40,7 +41,7 @@ def serve(kind: str, port: int, folder: str) -> None:
     """Serve the app as a worker does, bare or in the shim with a gauge of its own."""
     import uvicorn
 
-    from holdfast.wire import Gauge
+    from holdfast.wire import Gauge, Places
     from holdfast.worker.collector import settle
     from holdfast.worker.engines.uvicorn import make_config
     from holdfast.worker.shim import Shim
@@ -48,10 +49,12 @@ def serve(kind: str, port: int, folder: str) -> None:
     config = make_config(app, behind_edge=False, backlog=4_096, keep_alive_s=75, grace_s=30)
     config.lifespan = "off"
     config.load()
-    if kind == "shim":
+    if kind != "bare":
         words = Gauge(f"{folder}/gauge", create_rows=1).words(0)
         inner: Any = config.loaded_app
-        config.loaded_app = Shim(inner, inner, words, f"{folder}/probe", {})
+        places = Places(4 * CONNECTIONS, CONNECTIONS, 1.0, 1, ("/health",))
+        told = places if kind == "places" else None
+        config.loaded_app = Shim(inner, inner, words, f"{folder}/probe", {}, told)
     settle(0)
     with socket.create_server(("127.0.0.1", port), backlog=4_096) as listener:
         uvicorn.Server(config).run(sockets=[listener])
@@ -80,9 +83,9 @@ def measure(port: int, pid: int, nonce: str) -> dict[str, float]:
     return {"requests": requests, "cpu_s": used_s, "per_cpu_s": requests / used_s}
 
 
-def cost_us(pair: dict[str, dict[str, float]]) -> float:
-    """What the shim adds to a request."""
-    return 1e6 / pair["shim"]["per_cpu_s"] - 1e6 / pair["bare"]["per_cpu_s"]
+def cost_us(pair: dict[str, dict[str, float]], kind: str = "shim") -> float:
+    """What the shim adds to a request; `places`: with places, one of which is always free."""
+    return 1e6 / pair[kind]["per_cpu_s"] - 1e6 / pair["bare"]["per_cpu_s"]
 
 
 def main() -> None:
@@ -90,13 +93,16 @@ def main() -> None:
     pairs: dict[str, list[Any]] = {name: [] for name in NONCES}
     result: dict[str, Any] = {"connections": CONNECTIONS, "us_a_request": {}, "pairs": pairs}
     with ExitStack() as stack:
-        servers = {kind: stack.enter_context(server(kind)) for kind in ("bare", "shim")}
+        servers = {kind: stack.enter_context(server(kind)) for kind in KINDS}
         for number in range(PAIRS):
             for name, nonce in NONCES.items():
                 order = sorted(servers, reverse=bool(number % 2))
                 pairs[name].append({kind: measure(*servers[kind], nonce) for kind in order})
                 medians = result["us_a_request"]
                 medians[name] = round(statistics.median(map(cost_us, pairs[name])), 2)
+                medians[f"{name}_places"] = round(
+                    statistics.median(cost_us(pair, "places") for pair in pairs[name]), 2
+                )
                 medians[f"{name}_bare"] = round(
                     statistics.median(1e6 / pair["bare"]["per_cpu_s"] for pair in pairs[name]), 2
                 )
