@@ -2,10 +2,11 @@
 
     scripts/bench shim
 
-Three uvicorn servers with the settings of a worker on one core, without the shim, with it, and with
-places to let requests in to; the generator in a closed loop on the other; interleaved, in turns. CPU is the server's alone, as the scheduler counts
-it in nanoseconds, over a run of the load. `plain`: no request carries a nonce. `nonce`: each does,
-and the shim echoes it. Writes bench/results/shim.json after each pair.
+Three uvicorn servers with the settings of a worker on one core: without the shim, with it, and with
+it and places to let requests in to. The generator in a closed loop on the other core; interleaved,
+in an order that alternates. CPU is the server's alone, as the scheduler counts it in nanoseconds,
+over a run of the load. `plain`: no request carries a nonce. `nonce`: each does, and the shim echoes
+it. Writes bench/results/shim.json after each round.
 """
 
 from __future__ import annotations

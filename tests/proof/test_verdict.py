@@ -157,6 +157,7 @@ SLOW = (
     {"began": False, "hold_s": 0.0, "stop": "ceiling"},
     {"began": False, "hold_s": 0.0, "stop": "stalled"},
     {"by_rate": ByRate(intended=100, unsent=7, unfinished=0, late_s_p99=0.0)},
+    {"refused": 7},
 )
 
 
@@ -225,3 +226,10 @@ def test_a_generator_that_sends_late_proves_nothing() -> None:
     verdict, reasons = judge(but(by_rate=paced))
     assert verdict == "void"
     assert reasons == ["1 % of requests went 51 ms late or more; over 50 ms it proves nothing"]
+
+
+def test_refused_requests_are_not_held() -> None:
+    """Requests told 503 with Retry-After are a reason of their own, beside those that failed."""
+    said = "7 requests were refused: 503 with Retry-After"
+    assert judge(but(refused=7)) == ("not held", [said])
+    assert judge(but(refused=7, failed=1))[1][-1] == said

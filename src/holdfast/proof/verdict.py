@@ -156,7 +156,7 @@ def _void(seen: Evidence) -> list[str]:
 def _crowded(seen: Evidence) -> list[str]:
     """Whether other programs explain that a run fell short: it was slow, and nothing else."""
     share = seen.foreign_share
-    is_slow = not (seen.failed or seen.refused) and seen.answered and seen.idle >= seen.idle_asked
+    is_slow = not seen.failed and seen.answered and seen.idle >= seen.idle_asked
     if share is None or share <= FOREIGN_MOST or not is_slow or seen.stop == "interrupted":
         return []
     return [
