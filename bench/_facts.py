@@ -14,6 +14,7 @@ RESULTS = Path(__file__).parent / "results"
 RATE, EDGES, ENGINES = (
     f"{name}.json" for name in ("engines-rate", "edge-profile", "engine-profiles")
 )
+TLS: Final = "edge-tls-profile.json"
 PATH_US: Final = ("workers_us", "edge_us")
 EDGE_COSTS: Final = (
     "base_bytes",
@@ -21,6 +22,9 @@ EDGE_COSTS: Final = (
     "request_bytes",
     "idle_bytes",
     "request_cpu_s",
+)
+TLS_COSTS: Final = (
+    *("tls_connection_bytes", "tls_handshake_cpu_s", "tls_resumed_cpu_s", "tls_load_cpu_s"),
 )
 SPARE_DESCRIPTORS: Final = 15
 """Beyond an idle worker's: what an app opens for itself."""
@@ -65,6 +69,20 @@ def edge_rows() -> Rows:
         }
         | {cost: row[cost] for cost in EDGE_COSTS}
         for name, row in ((name, found[name]) for name in ("nginx", "haproxy"))
+    }
+
+
+def tls_rows() -> Rows:
+    """What TLS takes of the edges, from the result of `scripts/bench edge_tls_profile`."""
+    found = _result(TLS)
+    return {
+        f"{name}-tls": {
+            "version": found["versions"][name].partition("-")[0],
+            "date": found["at"][:10],
+            "source": _source(TLS),
+        }
+        | {cost: found[name][cost] for cost in TLS_COSTS}
+        for name in ("nginx", "haproxy")
     }
 
 

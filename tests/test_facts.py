@@ -26,7 +26,7 @@ def test_each_engine_is_measured_behind_each_edge_and_direct() -> None:
     assert all(row.least > 0 and ENGINES[row.engine].interface == row.interface for row in rows)
 
 
-@pytest.mark.parametrize("rows", [_facts.edge_rows, _facts.engine_rows])
+@pytest.mark.parametrize("rows", [_facts.edge_rows, _facts.tls_rows, _facts.engine_rows])
 def test_profiles_are_those_of_the_bench(rows: object) -> None:
     """Rows of facts/profiles.json are what the benches' `--facts` make of their results."""
     made = rows()  # type: ignore[operator]

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from holdfast.cli.context import Options, plan_path
+from holdfast.cli.context import Options, Planned, plan_path
 from holdfast.cli.edges import Chosen
 from holdfast.cli.tls import with_tls
+from holdfast.facts.profiles import read_profiles
 from holdfast.model.errors import BadInput
 from holdfast.model.front.tls import Tls
+from holdfast.programs.tls import A_BLOCK, storm
 from holdfast.readers.project import Project, read_project
+from holdfast.sizing.tls import LEAST_CACHE
+from tests.certificates import signed
 from tests.cli.run import holdfast
 
 FILES = '[edge.tls]\ncertificate = "chain.pem"\nkey = "/keys/key.pem"\n'
@@ -73,3 +78,61 @@ def test_tls_where_no_edge_speaks_it_is_refused(words: tuple[str, ...], fault: s
     done = holdfast(*words)
     assert done.returncode == 2
     assert fault in done.stderr
+
+
+def plan(tmp_path: Path, table: str, **fields: Any) -> Planned:
+    """A plan of 100 in flight and as many idle clients, for a file with the table."""
+    (tmp_path / "holdfast.toml").write_text(f"[edge.tls]\n{table}\n")
+    told = {"edge": "nginx", "idle": 100, **fields}
+    return plan_path(Options("", str(tmp_path), None, 100, **told))
+
+
+def test_a_plan_notes_what_a_start_would_refuse(tmp_path: Path) -> None:
+    """Where the certificate's files cannot serve here, a plan says so, and a trial is refused."""
+    noted = plan(tmp_path, 'certificate = "a.pem"\nkey = "a.pem"').notes
+    (note,) = (note for note in noted if "certificate" in note)
+    assert note.endswith(f"there is no such file - at {tmp_path}/a.pem")
+    with pytest.raises(BadInput, match="there is no such file"):
+        plan(tmp_path, 'certificate = "a.pem"\nkey = "a.pem"', here=True)
+
+
+def test_a_plan_notes_when_the_certificate_ends(tmp_path: Path) -> None:
+    """Whoever plans with a certificate that ends soon hears of it."""
+    files = signed(tmp_path / "files", days=3)
+    noted = plan(tmp_path, f'certificate = "{files.certificate}"\nkey = "{files.key}"').notes
+    assert any(note.startswith("the certificate ends in 3.0 days") for note in noted)
+
+
+@pytest.mark.parametrize(("program", "streams"), [("nginx", 1), ("haproxy", 1), ("nginx", 50)])
+def test_a_plan_counts_tls(program: str, streams: int, tmp_path: Path) -> None:
+    """Memory of each client's connection, and the handshakes of all of them at once, are the
+    measured ones; HTTP/2 clients have fewer connections."""
+    secure = plan(tmp_path, "self_signed = true", edge=program, streams=streams)
+    plain = plan_path(Options("", ".", None, 100, idle=100, edge=program, streams=streams))
+    row, clients = read_profiles()[f"{program}-tls"], 100 / streams + 100
+    more = secure.memory_by_hop()["edge"] - plain.memory_by_hop()["edge"]
+    sessions = LEAST_CACHE if program == "nginx" else LEAST_CACHE // A_BLOCK * A_BLOCK
+    assert more == pytest.approx(sessions + clients * row["tls_connection_bytes"], rel=0.001)
+    (note,) = (note for note in secure.notes if "reconnect" in note)
+    assert note.startswith(f"{clients:g} clients that reconnect at once take {program} ")
+    found = storm(secure.path.hop("edge"), secure.demand, secure.host.cores)
+    assert found is not None
+    assert found.full_s == clients * row["tls_handshake_cpu_s"] / secure.host.cores
+
+
+def test_a_certificate_of_files_costs_nginx_more(tmp_path: Path) -> None:
+    """nginx reads files that may change for each new session, and HAProxy does not."""
+    files = signed(tmp_path / "files")
+    table = f'certificate = "{files.certificate}"\nkey = "{files.key}"'
+    for program in ("nginx", "haproxy"):
+        kept, read = (
+            storm(planned.path.hop("edge"), planned.demand, 1.0)
+            for planned in (
+                plan(tmp_path, "self_signed = true", edge=program),
+                plan(tmp_path, table, edge=program),
+            )
+        )
+        assert kept is not None
+        assert read is not None
+        assert (read.full_s > kept.full_s) == (program == "nginx")
+        assert read.resumed_s == kept.resumed_s

@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.model.errors import Impossible
+from holdfast.model.front.front import Front
+from holdfast.model.front.tls import Tls
 from holdfast.model.holding import holds
 from holdfast.model.path import Count, Demand, Host, Kind, Path, Use
 from holdfast.model.profile import Profile
@@ -68,10 +70,14 @@ COSTS = tuple(
         ("request_cpu_s", 3e-5),
     )
 )
+SECURE = (*COSTS, Value("tls_connection_bytes", 15_000, Source.MEASURED, "typed in"))
+TLS = Front(tls=Tls(self_signed=True, redirect=80))
 EDGES = (
     None,
     EdgeLayout("nginx", "1.22.1", costs=COSTS),
     EdgeLayout("haproxy", "2.6.12", costs=COSTS),
+    EdgeLayout("nginx", "1.22.1", costs=SECURE, front=TLS),
+    EdgeLayout("haproxy", "2.6.12", costs=SECURE, front=TLS),
 )
 """The edges that stand before the workers; None: clients reach the workers themselves."""
 

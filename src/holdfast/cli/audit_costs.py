@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from holdfast.cli.edges import tls_costs
 from holdfast.facts.profiles import read_profiles
 from holdfast.model.path import Hop, Path
 from holdfast.model.values import Source, Value, assumed
@@ -50,4 +51,5 @@ def _costs(hop: Hop) -> tuple[Value, ...]:
     row = profiles[hop.program]
     why = f"{hop.program} {row['version']}, {row['date']}, {row['source']}"
     names = (name for name in (*COSTS, *ENDS) if name in row)
-    return tuple(Value(name, row[name], Source.MEASURED, why) for name in names)
+    found = tuple(Value(name, row[name], Source.MEASURED, why) for name in names)
+    return (*found, *tls_costs(hop.program)[:1]) if hop.get("ssl") is not None else found

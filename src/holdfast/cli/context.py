@@ -14,7 +14,7 @@ from holdfast.cli.edges import NONE, Chosen, check_front, choose_edge, edge_layo
 from holdfast.cli.elsewhere import Elsewhere, planned_host
 from holdfast.cli.engines import measured_on, on_engine
 from holdfast.cli.hosts import elsewhere, host_notes
-from holdfast.cli.tls import placed, with_tls
+from holdfast.cli.tls import certificate_notes, placed, tls_notes, with_tls
 from holdfast.facts.profiles import read_profiles
 from holdfast.model.errors import BadInput
 from holdfast.model.front.front import Front
@@ -129,7 +129,9 @@ def plan_path(options: Options, sizing: Callable[[Demand, Host, Layout], Path] =
     )
     path = sizing(demand, host, layout)
     walls = path_walls(path, demand)
-    notes += (*options.said, *chosen.notes, *edge_notes(path))
+    notes += (*options.said, *chosen.notes, *edge_notes(path), *tls_notes(path, demand))
+    tls, is_here = project.edge.tls, options.host == Elsewhere()
+    notes += certificate_notes(tls, is_here=is_here, starts=options.here)
     notes += host_notes(path, project.edge, demand)
     notes += admission_notes(project, walls)
     return Planned(options, project, demand, host, path, walls, mean_time, notes)

@@ -25,6 +25,9 @@ AUTO: Final = "auto"
 NONE: Final = "none"
 COSTS: Final = ("base_bytes", "connection_bytes", "request_bytes", "idle_bytes", "request_cpu_s")
 """What an edge's row of the facts says that a hop carries."""
+TLS_COSTS: Final = (
+    *("tls_connection_bytes", "tls_handshake_cpu_s", "tls_resumed_cpu_s", "tls_load_cpu_s"),
+)
 LONGEST_S: Final = 60.0
 LONGEST_MEANS: Final = 20
 """A request is given up after so many mean times, and never before a minute and a half."""
@@ -122,7 +125,7 @@ def edge_layout(chosen: Chosen, mean_time_s: float, front: Front, **told: Any) -
         chosen.program,
         chosen.version,
         longest_s=max(LONGEST_S, float(math.ceil(LONGEST_MEANS * mean_time_s))),
-        costs=edge_costs(chosen.program),
+        costs=edge_costs(chosen.program, front),
         front=front,
         **told,
     )
@@ -151,8 +154,20 @@ def _number(hop: Hop, setting: str) -> float:
     return value.number
 
 
-def edge_costs(program: Program) -> tuple[Value, ...]:
-    """What the program takes, as it was measured."""
+def edge_costs(program: Program, front: Front) -> tuple[Value, ...]:
+    """What the program takes, as it was measured, and TLS of it where the front has that."""
     row = read_profiles()[program]
     why = f"{program} {row['version']}, {row['date']}, {row['source']}"
-    return tuple(Value(name, row[name], Source.MEASURED, why) for name in COSTS)
+    plain = tuple(Value(name, row[name], Source.MEASURED, why) for name in COSTS)
+    if front.tls is None:
+        return plain
+    costs = tls_costs(program)
+    return (*plain, *(costs[:-1] if front.tls.self_signed else costs))
+
+
+def tls_costs(program: str) -> tuple[Value, ...]:
+    """What TLS takes: bytes of a connection, seconds of a handshake, of one that resumes, and of
+    reading a certificate that may change."""
+    row = read_profiles()[f"{program}-tls"]
+    why = f"{program} {row['version']}, {row['date']}, {row['source']}"
+    return tuple(Value(name, row[name], Source.MEASURED, why) for name in TLS_COSTS)

@@ -12,7 +12,11 @@ import msgspec
 from holdfast.cli.edges import Chosen
 from holdfast.model.errors import BadInput
 from holdfast.model.front.tls import Tls
+from holdfast.model.path import Demand, Path
+from holdfast.model.units import format_seconds
+from holdfast.programs.tls import storm
 from holdfast.readers.project import Project
+from holdfast.stack.certificates import now_s, read_pair
 
 
 def tls_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -53,6 +57,36 @@ def refuse_tls(beside: str, hint: str, *, asked: bool) -> None:
     """Raise BadInput where TLS was asked for `beside` what starts no edge."""
     if asked:
         raise BadInput(f"`--tls` contradicts {beside}", place="--tls", hint=hint)
+
+
+def tls_notes(path: Path, demand: Demand) -> tuple[str, ...]:
+    """What it takes to let every client in again at once, where the path's edge speaks TLS."""
+    edge = next((hop for hop in path.hops if hop.name == "edge"), None)
+    found = None if edge is None else storm(edge, demand, path.host(edge.host).cores)
+    if edge is None or found is None:
+        return ()
+    cores = path.host(edge.host).cores
+    said = (
+        f"{found.clients:,} clients that reconnect at once take {edge.program} "
+        f"{format_seconds(round(found.full_s, 1))} of handshakes on {cores:g} cores, and "
+        f"{format_seconds(round(found.resumed_s, 1))} where their sessions resume"
+    )
+    return (said,)
+
+
+def certificate_notes(tls: Tls | None, *, is_here: bool, starts: bool) -> tuple[str, ...]:
+    """What is to be said of the table's files, which `is_here` says are this machine's.
+
+    A pair that cannot serve is BadInput where a trial `starts`, and else a note.
+    """
+    if tls is None or tls.self_signed or not is_here:
+        return ()
+    try:
+        return read_pair(tls, now_s()).notes
+    except BadInput as bad:
+        if starts:
+            raise
+        return (f"an edge would be refused this certificate: {bad.fault} - at {bad.place}",)
 
 
 def _with(project: Project, tls: Tls) -> Project:

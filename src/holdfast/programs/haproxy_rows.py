@@ -5,6 +5,7 @@ Defaults of 2.6 were run (2.6.12, `tests/law3`); those up to 3.x are from its so
 
 from __future__ import annotations
 
+from holdfast.programs import tls_rows
 from holdfast.programs.rows import Change, Setting, alive
 
 RUN = "2.6.12"
@@ -227,6 +228,7 @@ ROWS = (
     *(MAXREWRITE, MAX_HEADERS, MAXQUEUE, POOL_LOW, POOL_HIGH),
     *(SERVER_POOL_MAX, MAX_BODY, QUEUE_ROOM, REQUEST_BUFFERING),
     *TIMEOUTS,
+    *tls_rows.HAPROXY,
     *CHECKING,
     *alive("clitcpka", "2.3"),
     *alive("srvtcpka", "2.4", "server"),

@@ -14,7 +14,7 @@ from holdfast.model.limit import Act, Full, Limit, Scope
 from holdfast.model.path import Demand, Hop, Host, Path, Protocol, Spread
 from holdfast.model.units import format_bytes
 from holdfast.model.values import Value
-from holdfast.programs import haproxy, nginx
+from holdfast.programs import haproxy, nginx, tls
 from holdfast.programs.rows import Setting, counted, number
 from holdfast.programs.sockets import EDGES, SYN_DROPPED, accept_queue, arriving, dialled, dialler
 
@@ -131,11 +131,12 @@ def memory_parts(hop: Hop, path: Path, demand: Demand) -> tuple[float, float, fl
     tcp, unix = (number(kernel, f"{kind}_end_bytes") for kind in ("socket", "unix"))
     shared = number(hop, "shared_descriptors") * tcp
     table = number(hop, "connection_bytes") * number(hop, PLACES.get(hop.program, ""))
-    base = (number(hop, "base_bytes") + shared + table) * hop.processes
+    sessions, secure, silent = tls.memory(hop, path, demand)
+    base = (number(hop, "base_bytes") + shared + table) * hop.processes + sessions
     own = number(hop, "request_bytes") * units_at_once(hop, demand)
     kept = BUFFERED[hop.program](hop, demand)[0] if hop.program in BUFFERED else 0.0
-    request = own + kept + ends.tcp * tcp + ends.unix * unix
-    return base, request, (number(hop, "idle_bytes") + tcp) * ends.idle
+    request = own + kept + secure + ends.tcp * tcp + ends.unix * unix
+    return base, request, (number(hop, "idle_bytes") + tcp) * ends.idle + silent
 
 
 def _memory(kernel: Hop, path: Path, on_host: tuple[Hop, ...], demand: Demand) -> Limit | None:

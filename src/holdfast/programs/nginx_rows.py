@@ -5,6 +5,7 @@ Defaults of 1.22 were run (1.22.1, `tests/law3`); later ones, up to 1.30, are fr
 
 from __future__ import annotations
 
+from holdfast.programs import tls_rows
 from holdfast.programs.rows import Change, Setting, alive
 
 RUN = "1.22.1"
@@ -272,6 +273,7 @@ ROWS = (
     *(PROXY_HTTP_VERSION, HEADER_BUFFER, LARGE_HEADER_BUFFERS, MAX_HEADERS),
     *(BODY_BUFFER, MAX_BODY, REQUEST_BUFFERING, BUFFERING, BUFFER_SIZE, BUFFERS, MAX_TEMP_FILE),
     *(KEEPALIVE_REQUESTS, NEXT_TRIES),
+    *tls_rows.NGINX,
     *TIMEOUTS,
     *alive("so_keepalive", "1.1.11"),
 )

@@ -49,6 +49,14 @@ def sizes(text: str) -> int:
     return count(many) * size(each)
 
 
+def remembered(text: str) -> int:
+    """Bytes of memory that nginx's workers share of "builtin:1000 shared:NAME:10m"; 0 for none."""
+    found = re.search(r"shared:[^:\s]+:(\S+)$", text)
+    if found is None and not re.fullmatch(r"off|none|builtin(:\d+)?", text):
+        raise ValueError("`shared:NAME:SIZE`, `builtin`, `none` or `off` is wanted")
+    return size(found[1]) if found else 0
+
+
 def seconds(text: str) -> float:
     """nginx's time: "60", "60s", "1m30s", "500ms"; largest units first, each once."""
     at, total, last = 0, 0.0, float("inf")

@@ -45,6 +45,8 @@ ROWS = (
     _global("tune.h2.fe.max-concurrent-streams", "tune_h2_fe_max_concurrent_streams"),
     _global("tune.h2.fe.max-total-streams", "tune_h2_fe_max_total_streams"),
     _global("tune.maxrewrite", "tune_maxrewrite", size),
+    _global("tune.ssl.cachesize", "tune_ssl_cachesize"),
+    _global("tune.ssl.lifetime", "tune_ssl_lifetime_s", seconds_or_unit),
     _global("tune.http.maxhdr", "tune_http_maxhdr"),
     Row("clitcpka-idle", IN_FRONT, "keepalive_idle_s", seconds_or_unit),
     Row("clitcpka-intvl", IN_FRONT, "keepalive_every_s", seconds_or_unit),
@@ -107,7 +109,8 @@ WITH_A_WORD = frozenset(
         *("pool-low-conn", "socks4", "ssl-min-ver", "ssl-max-ver", "set-proxy-v2-tlv"),
         *("proxy-v2-options", "shard", "ws", "usesrc", "interface", "nice", "mode", "level"),
         *("user", "group", "uid", "gid", "name", "thread", "process", "shards", "maxconn"),
-        *("backlog", "crt-list", "crt-ignore-err", "ca-ignore-err", "ca-verify-file", "tls-ticket"),
+        *("backlog", "crt-list", "crt-ignore-err", "ca-ignore-err", "ca-verify-file"),
+        "tls-ticket-keys",
         *("curves", "ecdhe", "mss", "severity-output", "expose-fd", "quic-cc-algo"),
     )
 )

@@ -5,7 +5,7 @@ Contexts and arguments are those of nginx's own reference.
 
 from __future__ import annotations
 
-from holdfast.readers.amounts import count, seconds, size, sizes, stated, switch, word
+from holdfast.readers.amounts import count, remembered, seconds, size, sizes, stated, switch, word
 from holdfast.readers.contract import Amount, Row
 
 MAIN, EVENTS, HTTP, SERVER, LOCATION = "main", "events", "http", "server", "location"
@@ -38,6 +38,9 @@ ROWS = (
     Row("client_header_buffer_size", _SERVERS, "client_header_buffer_size", size),
     Row("large_client_header_buffers", _SERVERS, _LARGE, sizes, 2, 2, None),
     Row("max_headers", _SERVERS, "max_headers", count),
+    Row("ssl_session_cache", _SERVERS, "ssl_session_cache", remembered, 1, 2, None),
+    Row("ssl_session_timeout", _SERVERS, "ssl_session_timeout_s", seconds),
+    Row("ssl_buffer_size", _SERVERS, "ssl_buffer_size", size),
     Row("client_header_timeout", _SERVERS, "client_header_timeout_s", seconds),
     _timeout("keepalive_timeout", 2),
     *(_timeout(name) for name in ("keepalive_min_timeout", "keepalive_time")),

@@ -7,6 +7,7 @@ import math
 from holdfast.model.front.front import Front
 from holdfast.model.path import Demand
 from holdfast.model.values import Value, derived
+from holdfast.programs.tls import A_BLOCK, connections
 from holdfast.sizing.layout import EdgeLayout
 
 LIFE_S = 86_400
@@ -14,8 +15,6 @@ LIFE_S = 86_400
 A_SESSION = 256
 """Bytes of one session in nginx's shared memory: a megabyte holds about 4,000 (its manual)."""
 LEAST_CACHE = 2**20
-A_BLOCK = 200
-"""Bytes of one of HAProxy's blocks, of which a session takes one or more (its manual)."""
 RECORD = 4_096
 NGINX_STREAMS, HAPROXY_STREAMS = 128, 100
 RESUMED = "how long a client that comes again may resume its session"
@@ -26,17 +25,12 @@ def ports_besides(front: Front) -> int:
     return 1 if front.tls is not None and front.tls.redirect is not None else 0
 
 
-def clients(demand: Demand) -> int:
-    """Connections of clients: those with requests, and idle ones."""
-    return math.ceil(demand.in_flight / demand.streams) + demand.idle
-
-
 def nginx_values(demand: Demand, layout: EdgeLayout) -> tuple[Value, ...]:
     """What nginx's TLS needs besides the table's own words; nothing where there is no TLS."""
     tls = layout.front.tls
     if tls is None:
         return ()
-    known = clients(demand)
+    known = connections(demand)
     cache = max(LEAST_CACHE, known * A_SESSION)
     found = (
         derived(
@@ -61,7 +55,7 @@ def haproxy_values(demand: Demand, layout: EdgeLayout, count: int) -> tuple[Valu
     tls = layout.front.tls
     if tls is None:
         return ()
-    known = clients(demand)
+    known = connections(demand)
     found = (
         derived(
             "tune_ssl_cachesize",
