@@ -14,6 +14,7 @@ from holdfast.cli.edges import NONE, Chosen, check_front, choose_edge, edge_layo
 from holdfast.cli.elsewhere import Elsewhere, planned_host
 from holdfast.cli.engines import measured_on, on_engine
 from holdfast.cli.hosts import elsewhere, host_notes
+from holdfast.cli.opening import OPEN_RATE, generator_row, open_rate, shared
 from holdfast.cli.tls import certificate_notes, placed, tls_notes, with_tls
 from holdfast.facts.profiles import read_profiles
 from holdfast.model.errors import BadInput
@@ -31,8 +32,6 @@ from holdfast.sizing.path import size
 from holdfast.wire import USUAL_ENGINE
 
 CONFIG_NAME = "holdfast.toml"
-OPEN_RATE = 10_000.0
-"""Clients that a trial opens a second at most; fewer where the server accepts fewer."""
 OPENINGS = 2
 """A chosen mean time is at least twice the opening, so that answers hardly slow it down."""
 USUAL_TIME_S = 20.0
@@ -83,6 +82,7 @@ class Planned(msgspec.Struct, frozen=True):
     walls: tuple[tuple[Limit, Holds], ...]
     mean_time: Value
     notes: tuple[str, ...] = ()
+    open_rate: float = OPEN_RATE
 
     @property
     def memory_bytes(self) -> int:
@@ -115,7 +115,11 @@ def plan_path(options: Options, sizing: Callable[[Demand, Host, Layout], Path] =
     project = with_tls(project, asked=options.tls, chosen=chosen)
     check_front(chosen, project.edge)
     project = with_wait(project, options.wait_s, options.engine)
-    layout = make_layout(project, options)
+    has_tls = project.edge.tls is not None
+    opening = open_rate(
+        tls=has_tls, streams=options.streams, cores=host.cores, server=chosen.program
+    )
+    layout = make_layout(project, options, opening)
     mean_time = _mean_time(options, project, layout, host, chosen)
     layout = with_edge(layout, chosen, mean_time.number, project.edge)
     offered = options.in_flight + options.surplus
@@ -134,7 +138,7 @@ def plan_path(options: Options, sizing: Callable[[Demand, Host, Layout], Path] =
     notes += certificate_notes(tls, is_here=is_here, starts=options.here)
     notes += host_notes(path, project.edge, demand)
     notes += admission_notes(project, walls)
-    return Planned(options, project, demand, host, path, walls, mean_time, notes)
+    return Planned(options, project, demand, host, path, walls, mean_time, notes, opening)
 
 
 def _burst(options: Options, rate: float) -> int:
@@ -174,7 +178,7 @@ def with_profile(project: Project, options: Options) -> tuple[Project, tuple[str
     return project, app_notes(taken, options.app or project.app)
 
 
-def make_layout(project: Project, options: Options) -> Layout:
+def make_layout(project: Project, options: Options, opening_rate: float = OPEN_RATE) -> Layout:
     """What is on this host: workers; and services and the generator, where a trial runs here."""
     end = _fact("kernel", "socket_end_bytes")
     services = tuple(
@@ -192,14 +196,15 @@ def make_layout(project: Project, options: Options) -> Layout:
     told: dict[str, Any] = {"engine": options.engine, "admission": project.admission}
     if not options.here:
         return Layout(worker, end, services, **told)
-    generator = fact_profile("holdfast-load")
+    row = generator_row(tls=project.edge.tls is not None, streams=options.streams)
+    generator = shared(fact_profile(row), options.streams)
     return Layout(
         worker,
         end,
         services,
         generator,
         keep_alive_s=TRIAL_KEEP_ALIVE_S,
-        opening_rate=OPEN_RATE,
+        opening_rate=opening_rate,
         **told,
     )
 
@@ -279,7 +284,7 @@ def _mean_time(
             cpu_s += service.profile.request_cpu_s.number * units.get(service.name, 0.0)
     rate = host.cores * PROCESSOR_SHARE * RATE_MARGIN / cpu_s
     clients = options.in_flight + options.surplus
-    opening_s = OPENINGS * clients / OPEN_RATE if options.here else 0.0
+    opening_s = OPENINGS * clients / layout.opening_rate if options.here else 0.0
     longest = float(math.ceil(max(options.usual_time_s, clients / rate, opening_s)))
     why = (
         f"the most of {options.usual_time_s:g} s; what {cpu_s * 1e6:.0f} us a request on "

@@ -21,6 +21,7 @@ from holdfast.cli.options import (
     report_option,
 )
 from holdfast.cli.prefer import prefer_options, preferred
+from holdfast.cli.spoken import check_http2, streams_option
 from holdfast.cli.tls import tls_option
 from holdfast.cli.verdict import prove_app
 from holdfast.model.errors import BadInput
@@ -48,6 +49,7 @@ IDLE_SHARE = 10
 @tls_option
 @prefer_options
 @wait_option
+@streams_option
 @click.option(
     "--idle",
     type=COUNT_OR_ZERO,
@@ -86,6 +88,7 @@ def demo(**given: Any) -> int:
     check_app(app)
     check_installed(given["edge"])
     check_engine(given["engine"])
+    check_http2(given["streams"])
     idle = given["idle"]
     options = Options(
         app=app,
@@ -100,6 +103,7 @@ def demo(**given: Any) -> int:
         engine=given["engine"],
         tls=given["tls"],
         wait_s=given["wait_s"],
+        streams=given["streams"],
     )
     options = preferred(options, given["prefer"], given["interface"])
     told = {name: given[name] for name in ("hold_s", "out", "report", "as_json")}

@@ -41,7 +41,7 @@ def demand_options(in_flight: str | None, *, required: bool = True) -> Callable[
     """`--in-flight` and what describes how the requests arrive."""
 
     def add(command: Command) -> Command:
-        options = [
+        options: list[Callable[[Command], Command]] = [
             click.option(
                 "--in-flight",
                 "-n",
@@ -68,19 +68,24 @@ def demand_options(in_flight: str | None, *, required: bool = True) -> Callable[
                 default=None,
                 help="Requests that arrive within one second  [default: one second of the rate]",
             ),
-            click.option(
-                "--streams",
-                type=COUNT,
-                default="1",
-                show_default=True,
-                help="Requests that one client connection carries (HTTP/2).",
-            ),
+            streams_option,
         ]
         for option in reversed(options):
             command = option(command)
         return command
 
     return add
+
+
+def streams_option(command: Command) -> Command:
+    """`--streams K`: 1 is HTTP/1.1."""
+    return click.option(
+        "--streams",
+        type=COUNT,
+        default="1",
+        show_default=True,
+        help="Requests that one client connection carries (HTTP/2).",
+    )(command)
 
 
 def app_options(command: Command) -> Command:

@@ -21,7 +21,8 @@ from holdfast.cli.options import (
     report_option,
 )
 from holdfast.cli.prefer import prefer_options, preferred, refuse_prefer
-from holdfast.cli.rates import rate_options, take_rate
+from holdfast.cli.rates import Rate, rate_options, take_rate
+from holdfast.cli.spoken import check_http2, spoken_options
 from holdfast.cli.target import UrlProof, prove_url
 from holdfast.cli.tls import refuse_tls, tls_option
 from holdfast.cli.verdict import prove_app
@@ -32,6 +33,7 @@ from holdfast.model.errors import BadInput
 @click.argument("target")
 @click.option("--in-flight", "-n", type=COUNT, default=None, help="Requests to hold at once.")
 @rate_options
+@spoken_options
 @click.option("--idle", type=COUNT_OR_ZERO, default="0", help="Idle keep-alive clients beside.")
 @click.option("--idle-path", default="/", show_default=True, help="What an idle client asks once.")
 @click.option(
@@ -62,13 +64,18 @@ def prove(target: str, **given: Any) -> int:
     the kernel's. By rate each request goes when it is due, answered or not: the verdict is held
     when every one was answered well, and its time counts from when it was due.
 
+    An https URL is loaded over TLS, and so is an app with `--tls`; the certificate is verified
+    where `--ca` names what by. With `--streams 100` clients speak HTTP/2, so many a connection.
+
     \b
     holdfast prove http://127.0.0.1:8000/items/{id} --in-flight 2k --hold 30s
     holdfast prove shop:app --app-dir examples/shop -n 5k --mean-time 5s --json
     holdfast prove wait:app --app-dir examples/wait -n 2k --profile-out wait.json
     holdfast prove http://127.0.0.1:8000/ --rate 2k --arrivals poisson --for 1m
+    holdfast prove https://127.0.0.1:8443/ --in-flight 2k --streams 100
     """
     given["mean_time_s"] = given.pop("mean_time")
+    check_http2(given["streams"])
     profile_out = given.pop("profile_out")
     by_rate = take_rate(given)
     if profile_out is not None and by_rate is not None:
@@ -78,19 +85,7 @@ def prove(target: str, **given: Any) -> int:
         if profile_out or given["profile"]:
             hint = "name the app itself, as `module:attribute`, with --app-dir"
             raise BadInput("a profile is of an app that is started here", place="TARGET", hint=hint)
-        hint = (
-            "leave it out, or name the app itself, as `module:attribute`: nothing is started here"
-        )
-        refuse_named(given["edge"], "a URL", hint)
-        refuse_engine(given["engine"], hint)
-        refuse_tls("a URL", "a URL says it by https://", asked=given["tls"])
-        refuse_prefer(given["prefer"], "a URL", hint)
-        refuse_wait(given["wait_s"], hint)
-        if by_rate is not None:
-            given["in_flight"] = by_rate.in_flight(given["mean_time_s"])
-        names = UrlProof.__struct_fields__
-        wanted = {key: value for key, value in given.items() if key in names}
-        return prove_url(UrlProof(target=target, by_rate=by_rate, **wanted))
+        return _prove_url(target, given, by_rate)
     check_app(target)
     if profile_out is not None:
         hint = "leave it out: a profile is of the app alone, and a plan adds what an edge takes"
@@ -111,4 +106,19 @@ def prove(target: str, **given: Any) -> int:
         from holdfast.cli.profiling import profile_app
 
         return profile_app(options, profile_out=profile_out, **told)
-    return prove_app(options, by_rate=by_rate, **told)
+    return prove_app(options, by_rate=by_rate, ca=given["ca"], **told)
+
+
+def _prove_url(target: str, given: dict[str, Any], by_rate: Rate | None) -> int:
+    """Load what somebody else started; refuses whatever would start or change something."""
+    hint = "leave it out, or name the app itself, as `module:attribute`: nothing is started here"
+    refuse_named(given["edge"], "a URL", hint)
+    refuse_engine(given["engine"], hint)
+    refuse_tls("a URL", "a URL says it by https://", asked=given["tls"])
+    refuse_prefer(given["prefer"], "a URL", hint)
+    refuse_wait(given["wait_s"], hint)
+    if by_rate is not None:
+        given["in_flight"] = by_rate.in_flight(given["mean_time_s"])
+    names = UrlProof.__struct_fields__
+    wanted = {key: value for key, value in given.items() if key in names}
+    return prove_url(UrlProof(target=target, by_rate=by_rate, **wanted))

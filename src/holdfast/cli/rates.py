@@ -9,6 +9,7 @@ from typing import Any
 import click
 import msgspec
 
+from holdfast.cli.opening import BY_STREAMS, GENERATOR, OVER_TLS, generator_row
 from holdfast.cli.options import COUNT, SECONDS, Command
 from holdfast.load.plan import Arrivals
 from holdfast.model.errors import BadInput
@@ -18,8 +19,9 @@ from holdfast.proof.run import Proof, ProofPlan
 USUAL_FOR_S = 30.0
 USUAL_TIME_S = 1.0
 """Where no mean time is known there are connections for a second's requests."""
-RATE_OF_ONE = 40_000
-"""Requests a second of one process: half of what it can do (`scripts/bench generator`)."""
+RATES_OF_ONE = {GENERATOR: 40_000, OVER_TLS: 20_000, BY_STREAMS: 6_000}
+"""Requests a second of one process: half of what it can do, by what it speaks
+(`scripts/bench generator`, `scripts/bench generator_profile`)."""
 
 
 class Rate(msgspec.Struct, frozen=True):
@@ -37,7 +39,9 @@ class Rate(msgspec.Struct, frozen=True):
     def proof_plan(self, plan: ProofPlan) -> ProofPlan:
         """The plan for N in flight, made one by rate."""
         most = self.connections or plan.load.clients
-        processes = min(max(plan.load.processes, math.ceil(self.rate / RATE_OF_ONE)), most)
+        row = generator_row(tls=plan.load.tls, streams=plan.load.streams)
+        processes = math.ceil(self.rate / RATES_OF_ONE[row])
+        processes = min(max(plan.load.processes, processes), most)
         load = msgspec.structs.replace(
             plan.load,
             rate=float(self.rate),

@@ -5,15 +5,17 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Callable
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
 
 from holdfast.cli import say
-from holdfast.cli.context import OPEN_RATE
 from holdfast.cli.live import live_line
+from holdfast.cli.opening import open_rate
 from holdfast.cli.rates import Rate, proof_of
 from holdfast.cli.reporting import check_report
+from holdfast.cli.spoken import check_ca
 from holdfast.cli.trial import OPEN_CEILING_S, stop_on_signal
 from holdfast.cli.verdict import HOLD_MEAN_TIMES, finish
 from holdfast.load.plan import LoadPlan, processes_needed
@@ -24,23 +26,34 @@ from holdfast.proof.result import check_place
 from holdfast.proof.run import ProofPlan, surplus
 from holdfast.stack.register import FoundStack, find_stack
 
+PORTS: Final = {"http": 80, "https": 443}
 USUAL_HOLD_S = 30.0
 GRACE_S = 10.0
 PROBE_S = 1.0
 """A connect that has no answer after so long met a full accept queue: that is a run's to tell."""
 
 
-def parse_target(url: str) -> tuple[str, int, str, str]:
-    """(address, port, Host header, path with query) of a loopback http URL; else BadInput."""
+class Target(NamedTuple):
+    """Where load goes: `host` is the Host header, `path` has the query with it."""
+
+    address: str
+    port: int
+    host: str
+    path: str
+    tls: bool
+
+
+def parse_target(url: str) -> Target:
+    """The parts of a loopback http or https URL; else BadInput."""
     place = "TARGET"
-    hint = "load goes to this machine only: use http://127.0.0.1:PORT/PATH"
+    hint = "load goes to this machine only: use http://127.0.0.1:PORT/PATH, or https"
     try:
         parts = urlsplit(url)
-        port = parts.port or 80
+        port = parts.port or PORTS.get(parts.scheme, 0)
     except ValueError as wrong:
         raise BadInput(f"`{url}` is not a URL: {wrong}", place=place, hint=hint) from None
-    if parts.scheme != "http":
-        raise BadInput(f"`{url}` is not an http URL", place=place, hint=hint)
+    if parts.scheme not in PORTS:
+        raise BadInput(f"`{url}` is neither an http nor an https URL", place=place, hint=hint)
     name = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname or ""
     try:
         address = ipaddress.ip_address(name)
@@ -49,7 +62,7 @@ def parse_target(url: str) -> tuple[str, int, str, str]:
     if not address.is_loopback or address.version != 4:
         raise BadInput(f"`{name}` is not an IPv4 loopback address", place=place, hint=hint)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return str(address), port, parts.netloc, path
+    return Target(str(address), port, parts.netloc, path, parts.scheme == "https")
 
 
 class UrlProof(msgspec.Struct, frozen=True):
@@ -66,6 +79,8 @@ class UrlProof(msgspec.Struct, frozen=True):
     as_json: bool
     report: str | None = None
     by_rate: Rate | None = None
+    streams: int = 1
+    ca: str = ""
 
     @property
     def hold_for_s(self) -> float:
@@ -118,19 +133,25 @@ def _check_listener(load: LoadPlan) -> None:
 
 
 def _proof_plan(asked: UrlProof) -> ProofPlan:
-    address, port, host, path = parse_target(asked.target)
+    target = parse_target(asked.target)
+    check_ca(asked.ca, tls=target.tls)
     rate = asked.in_flight / asked.mean_time_s if asked.mean_time_s else 0.0
     clients = asked.in_flight + surplus(asked.in_flight, rate)
+    cores = read_host().cores
+    rate_in = open_rate(tls=target.tls, streams=asked.streams, cores=cores, server=None)
     load = LoadPlan(
-        address=address,
-        port=port,
-        host=host,
-        path=path,
+        address=target.address,
+        port=target.port,
+        host=target.host,
+        path=target.path,
         ids=asked.ids,
         clients=clients,
         idle=asked.idle,
         idle_path=asked.idle_path,
-        processes=_processes(clients, asked.idle),
+        processes=_processes(-(-clients // asked.streams), asked.idle),
+        tls=target.tls,
+        ca=asked.ca,
+        streams=asked.streams,
     )
     return ProofPlan(
         asked=asked.in_flight,
@@ -138,7 +159,7 @@ def _proof_plan(asked: UrlProof) -> ProofPlan:
         idle=asked.idle,
         hold_s=asked.hold_for_s,
         load=load,
-        open_rate=OPEN_RATE,
+        open_rate=rate_in,
         open_ceiling_s=OPEN_CEILING_S,
         backlog_total=None,
         mean_time_s=asked.mean_time_s,
@@ -154,7 +175,7 @@ def _groups(stack: FoundStack | None) -> Callable[[], dict[str, list[int]]]:
 
 
 def _processes(clients: int, idle: int) -> int:
-    """Generator processes that so many clients need on this host."""
+    """Generator processes that so many connections need on this host."""
     host = read_host()
     files, low, high = (host.get(n) for n in ("nofile_hard", "port_low", "port_high"))
     nofile = 1024 if files is None else int(files.number)

@@ -10,7 +10,7 @@ from types import FrameType
 import msgspec
 
 from holdfast.cli import say
-from holdfast.cli.context import OPEN_RATE, Planned
+from holdfast.cli.context import Planned
 from holdfast.cli.live import live_line, starting
 from holdfast.cli.rates import Rate
 from holdfast.cli.services import Services, free_ports
@@ -43,6 +43,7 @@ class Trial(msgspec.Struct, frozen=True):
     proof: Callable[..., Proof] = Proof
     apart: bool = False
     by_rate: Rate | None = None
+    ca: str = ""
 
 
 def run_trial(trial: Trial) -> Result:
@@ -71,7 +72,8 @@ def run_trial(trial: Trial) -> Result:
             stack.start()
             stack.wait_until_ready(on_ready=lambda n: step(f"starting {workers}", f"{n:,} ready"))
         if not trial.quiet:
-            say.say(f"{workers} at http://{stack.address}:{stack.port}")
+            scheme = "http" if trial.planned.project.edge.tls is None else "https"
+            say.say(f"{workers} at {scheme}://{stack.address}:{stack.port}")
         result = _prove(trial, config, stack, services, started)
         # Stopping is bounded in time; a second Ctrl-C meanwhile must not cost the result.
         afterwards.enter_context(stop_on_signal(lambda: None))
@@ -83,10 +85,12 @@ def _prove(
 ) -> Result:
     planned, demand = trial.planned, trial.planned.demand
     row = planned.project.demand
+    tls = planned.project.edge.tls
+    names = tls.hostnames if tls is not None and trial.ca else ()
     load = LoadPlan(
         address=stack.address,
         port=stack.port,
-        host=f"{stack.address}:{stack.port}",
+        host=f"{names[0] if names else stack.address}:{stack.port}",
         path=row.path,
         ids=row.ids,
         clients=demand.in_flight,
@@ -94,6 +98,9 @@ def _prove(
         idle_path=row.idle_path,
         processes=planned.path.hop("clients").processes,
         nonce="require",
+        tls=tls is not None,
+        ca=trial.ca,
+        streams=planned.options.streams,
     )
     plan = ProofPlan(
         asked=trial.asked,
@@ -101,7 +108,7 @@ def _prove(
         idle=demand.idle,
         hold_s=trial.hold_s,
         load=load,
-        open_rate=OPEN_RATE,
+        open_rate=planned.open_rate,
         open_ceiling_s=OPEN_CEILING_S,
         backlog_total=None,
         mean_time_s=planned.mean_time.number,

@@ -9,6 +9,7 @@ from holdfast.cli.context import Options, Planned, plan_path
 from holdfast.cli.live import show_result
 from holdfast.cli.rates import Rate, proof_of
 from holdfast.cli.reporting import check_report, write_report
+from holdfast.cli.spoken import check_spoken
 from holdfast.cli.trial import Trial, run_trial
 from holdfast.proof.result import EXIT_CODES, Result, check_place, write_result
 from holdfast.proof.run import surplus
@@ -25,12 +26,14 @@ def prove_app(
     as_json: bool,
     report: str | None = None,
     by_rate: Rate | None = None,
+    ca: str = "",
 ) -> int:
     """Size, start, hold, judge; the exit code is the verdict's."""
     if out is not None:
         check_place(out)
     check_report(report)
     planned = plan_with_surplus(options)
+    check_spoken(planned.project.edge.tls, options.streams, ca)
     if not as_json:
         show.show_plan(planned)
         say.text()
@@ -43,6 +46,7 @@ def prove_app(
         quiet=say.is_quiet(as_json),
         proof=proof_of(by_rate),
         by_rate=by_rate,
+        ca=ca,
     )
     result = run_trial(trial)
     return finish(result, planned.memory_bytes, out, as_json=as_json, report=report)

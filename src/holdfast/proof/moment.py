@@ -17,7 +17,8 @@ class Witnesses(msgspec.Struct, frozen=True):
     """Requests in flight as three independent counts have them, read back to back.
 
     `client` counts requests sent whole and not answered whole, `app` those started and not
-    finished, `kernel` established connections of the server's port that are not idle clients'.
+    finished, `kernel` established connections of the server's port that are not idle clients',
+    times the streams that each may carry (1 for HTTP/1.1): fewer than N / streams contradict N.
     None: this witness was not asked, or cannot say.
     """
 

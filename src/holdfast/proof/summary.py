@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from holdfast import __version__
-from holdfast.load.counts import FleetTotals
+from holdfast.load.counts import FleetSample, FleetTotals
 from holdfast.load.histogram import Histogram
+from holdfast.load.plan import LoadPlan
 from holdfast.model.errors import HoldfastError
 from holdfast.observe.host import read_host
 from holdfast.proof.kernel import moved
@@ -157,6 +158,7 @@ def _evidence(story: Story, cores: float) -> Evidence:
         stop=story.stop,
         mean_time_s=plan.mean_time_s,
         by_rate=_by_rate(totals) if plan.load.rate else None,
+        streams=weighed[-1].sample.granted,
         foreign_share=_foreign_share(story, cores),
     )
 
@@ -311,6 +313,24 @@ def _notes(story: Story) -> list[str]:
             f"the hold is shorter than {HOLD_MEAN_TIMES} mean times of {plan.mean_time_s:g} s:"
             " not every client was asked again"
         )
+    return found + _spoken(plan.load, story.weighed[-1].sample)
+
+
+def _spoken(load: LoadPlan, last: FleetSample) -> list[str]:
+    """What the clients spoke, where it is not HTTP/1.1 without TLS."""
+    found = []
+    if load.streams > 1:
+        shared = f"HTTP/2: {last.sockets:,} connections carried all clients"
+        found.append(
+            f"{shared}; the kernel counts each as the {last.granted:,} streams it may have"
+        )
+    if last.granted < load.streams:
+        found.append(
+            f"the server takes {last.granted:,} streams a connection, {load.streams:,} were asked:"
+            " more connections were opened"
+        )
+    if load.tls and not load.ca:
+        found.append("TLS: the server's certificate was not verified (no `--ca`)")
     return found
 
 

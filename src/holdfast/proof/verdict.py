@@ -75,8 +75,9 @@ class Evidence(msgspec.Struct, frozen=True):
     `least` has the smallest of each witness over the hold, or what was reached where no hold began
     (`began` is False). `idle` is the fewest idle clients over the hold. `hold_s` and `run_s` are
     what passed, `hold_asked_s` what was asked. `counters` are those of the machine that moved.
-    `foreign_share` is the part of all cores that other programs and the host took meanwhile; None
-    where that is not known.
+    `streams` is how many requests a client's connection carries at most, by which the kernel's
+    count of connections is multiplied. `foreign_share` is the part of all cores that other
+    programs and the host took meanwhile; None where that is not known.
     """
 
     asked: int
@@ -98,6 +99,7 @@ class Evidence(msgspec.Struct, frozen=True):
     stop: Stop = ""
     mean_time_s: float | None = None
     by_rate: ByRate | None = None
+    streams: int = 1
     foreign_share: float | None = None
 
 
@@ -179,7 +181,10 @@ def _short(seen: Evidence) -> list[str]:
     for name, who in WHO.items():
         count = getattr(seen.least, name)
         if count is not None and count < seen.asked:
-            found.append(f"{who} {count:,} in flight at the least, {seen.asked:,} were asked")
+            of = f" connections of {seen.streams} streams, for" * (
+                name == "kernel" and seen.streams > 1
+            )
+            found.append(f"{who}{of} {count:,} in flight at the least, {seen.asked:,} were asked")
     if seen.idle < seen.idle_asked:
         found.append(f"{seen.idle:,} idle clients at the least, {seen.idle_asked:,} were asked")
     if seen.failed:

@@ -110,11 +110,11 @@ class Watch:
         sample = self.sample()
         app = None if self._in_flight is None else self._in_flight()
         share = OPENING_SHARE if phase == "opening" else KERNEL_SHARE
-        kernel, kernel_idle = self._kernel(share, is_last or must_count)
+        kernel, kernel_idle = self._kernel(share, sample.granted, is_last or must_count)
         queue = self.queue()
         machine, used = Machine.read(), self.users()
         counts = read_counts(self._hops(used), self._ports, is_last=is_last)
-        counts[CLIENT_SOCKETS] = sample.connected + sample.idle + sample.opening
+        counts[CLIENT_SOCKETS] = sample.sockets
         if queue is not None:
             counts[EDGE if EDGE in used else WORKERS, ACCEPT_QUEUE] = self._queued_most
         at_s = round(sample.at_s - self._start_s, 6)
@@ -150,11 +150,11 @@ class Watch:
             self._port.close()
             self._port = None
 
-    def _kernel(self, share: float, is_due: bool) -> tuple[int | None, int | None]:
-        """Occupied and idle connections, unless it is too soon to count again."""
+    def _kernel(self, share: float, streams: int, is_due: bool) -> tuple[int | None, int | None]:
+        """What occupied connections carry at most, and idle ones, unless it is too soon."""
         now_s, used_s = time.monotonic(), time.thread_time()
         if self._port is None or (now_s < self._kernel_due_s and not is_due):
             return None, None
         seen = self._port.established()
         self._kernel_due_s = now_s + (time.thread_time() - used_s) / share
-        return seen.occupied, seen.idle
+        return seen.occupied * streams, seen.idle
