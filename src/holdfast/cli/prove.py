@@ -22,7 +22,7 @@ from holdfast.cli.options import (
 )
 from holdfast.cli.prefer import prefer_options, preferred, refuse_prefer
 from holdfast.cli.rates import Rate, rate_options, take_rate
-from holdfast.cli.spoken import check_http2, spoken_options
+from holdfast.cli.spoken import check_http2, check_spoken, spoken_options
 from holdfast.cli.target import UrlProof, prove_url
 from holdfast.cli.tls import refuse_tls, tls_option
 from holdfast.cli.verdict import prove_app
@@ -82,15 +82,13 @@ def prove(target: str, **given: Any) -> int:
         hint = "leave `--rate` out: a profile is taken while N are held"
         raise BadInput("`--profile-out` contradicts `--rate`", place="--rate", hint=hint)
     if "://" in target:
-        if profile_out or given["profile"]:
-            hint = "name the app itself, as `module:attribute`, with --app-dir"
-            raise BadInput("a profile is of an app that is started here", place="TARGET", hint=hint)
-        return _prove_url(target, given, by_rate)
+        return _prove_url(target, given, profile_out or given["profile"], by_rate)
     check_app(target)
     if profile_out is not None:
         hint = "leave it out: a profile is of the app alone, and a plan adds what an edge takes"
         refuse_named(given["edge"], "`--profile-out`", hint)
         refuse_tls("`--profile-out`", hint, asked=given["tls"])
+        check_spoken(None, given["streams"], given["ca"])
         given["edge"] = NONE
     check_installed(given["edge"])
     check_engine(given["engine"])
@@ -109,8 +107,13 @@ def prove(target: str, **given: Any) -> int:
     return prove_app(options, by_rate=by_rate, ca=given["ca"], **told)
 
 
-def _prove_url(target: str, given: dict[str, Any], by_rate: Rate | None) -> int:
-    """Load what somebody else started; refuses whatever would start or change something."""
+def _prove_url(
+    target: str, given: dict[str, Any], profile: str | None, by_rate: Rate | None
+) -> int:
+    """What runs already; options of what is started here are refused."""
+    if profile:
+        hint = "name the app itself, as `module:attribute`, with --app-dir"
+        raise BadInput("a profile is of an app that is started here", place="TARGET", hint=hint)
     hint = "leave it out, or name the app itself, as `module:attribute`: nothing is started here"
     refuse_named(given["edge"], "a URL", hint)
     refuse_engine(given["engine"], hint)

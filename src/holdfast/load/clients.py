@@ -12,11 +12,11 @@ import random
 import select
 from collections.abc import Callable
 from itertools import takewhile
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from holdfast.load.connection import ALERT, CLOSING, connect, fault_of, is_untaken
 from holdfast.load.http import Answer, Garbage, Layout, layout_of, renderer, template_of
-from holdfast.load.judge import Complete, fault_in
+from holdfast.load.judge import fault_in
 from holdfast.load.ledger import (
     CONNECTING,
     FIRST,
@@ -36,6 +36,9 @@ from holdfast.load.ledger import (
 from holdfast.load.pauses import Pauses
 from holdfast.load.plan import IDLE_OCTET, OCCUPIED_OCTET, LoadPlan, source_address
 from holdfast.load.shared import Board
+
+if TYPE_CHECKING:
+    from holdfast.load.judge import Judged
 
 READ_BYTES: Final = 16_384
 SMALL_READ_BYTES: Final = 479
@@ -243,7 +246,7 @@ class Clients(Ledger):
         return False
 
     def _complete(
-        self, fd: int, answer: Complete, closing: bool, whole: bytes | None, now_ns: int
+        self, fd: int, answer: Judged, closing: bool, whole: bytes | None, now_ns: int
     ) -> None:
         """Judge a complete answer; the client asks again at once, on a new connection if needed."""
         closing = closing or not answer.keep_alive

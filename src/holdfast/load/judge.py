@@ -5,44 +5,22 @@ Pure. Must not know how the answer came, or what happens to the client next.
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final
 
+from holdfast.load.http import Answer
 from holdfast.load.plan import LoadPlan
+
+if TYPE_CHECKING:  # plain clients do without what HTTP/2 needs
+    from holdfast.load.frames import StreamAnswer
+
+    Judged = Answer | StreamAnswer
 
 NO_PLACE_STATUS: Final = 503
 NO_PLACE: Final = "no place"
 """No fault of the server's: it refused the request in good order (RFC 9110, 15.6.4)."""
 
 
-class Complete(Protocol):
-    """What is judged of an answer; `excess` are bytes behind its end."""
-
-    @property
-    def status(self) -> int:
-        """Its HTTP status."""
-
-    @property
-    def nonce(self) -> bytes | None:
-        """The nonce that came back, if one did."""
-
-    @property
-    def body_length(self) -> int:
-        """Bytes of its body."""
-
-    @property
-    def excess(self) -> int:
-        """Bytes behind its end."""
-
-    @property
-    def keep_alive(self) -> bool:
-        """Whether the connection may be asked again."""
-
-    @property
-    def says_when(self) -> bool:
-        """Whether it says when to ask again (`Retry-After`)."""
-
-
-def fault_in(answer: Complete, plan: LoadPlan, number: int) -> tuple[str, str] | None:
+def fault_in(answer: Judged, plan: LoadPlan, number: int) -> tuple[str, str] | None:
     """What is wrong with the answer to the request of this nonce: a fault's name, and why."""
     if answer.excess:
         return "bad length", f"{answer.excess} bytes follow the end of the answer"

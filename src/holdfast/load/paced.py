@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import select
 from collections import deque
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from holdfast.load.clients import Clients
 from holdfast.load.connection import fault_of
-from holdfast.load.judge import NO_PLACE, Complete, fault_in
+from holdfast.load.judge import NO_PLACE, fault_in
 from holdfast.load.ledger import (
     CONNECTING,
     FIRST,
@@ -25,6 +25,9 @@ from holdfast.load.ledger import (
 from holdfast.load.pacer import due_times
 from holdfast.load.plan import PORTION, LoadPlan, shares
 from holdfast.load.shared import Board
+
+if TYPE_CHECKING:
+    from holdfast.load.judge import Judged
 
 NEVER: Final = 1 << 62
 
@@ -128,7 +131,7 @@ class Paced(Clients):
         self.free[fd] = None
 
     def _complete(
-        self, fd: int, answer: Complete, closing: bool, whole: bytes | None, now_ns: int
+        self, fd: int, answer: Judged, closing: bool, whole: bytes | None, now_ns: int
     ) -> None:
         """A request that is refused leaves its connection free, as one that is answered does."""
         stays = answer.keep_alive and not closing and not self.stopping
