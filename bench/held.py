@@ -1,7 +1,9 @@
 """Holds one of the README's sizes, and keeps its raw result and its report.
 
     scripts/bench held 50k|50k-nginx|50k-haproxy|250k-wait|250k-shop|500k-haproxy|500k-nginx|1m-wait
+    scripts/bench held 50k-tls-h1|50k-tls-h2 [nginx|haproxy] [2k]
 
+Those over TLS take an edge (nginx where none is named) and a number to be tried at.
 Clients, app and services run on this machine, for minutes. A million takes some 19 GB, so a run
 that leaves the machine too little memory is interrupted before the kernel chooses what to kill.
 """
@@ -27,6 +29,11 @@ SIZES = {
     "500k-nginx": f"{WAITING_500K} --edge nginx",
     "1m-wait": "-n 1m --idle 0 --app wait:app --mean-time 300s --hold 60s",
 }
+OVER_TLS = {
+    "50k-tls-h1": "--idle 0 --tls --mean-time 60s --hold 120s",
+    "50k-tls-h2": "--idle 0 --tls --streams 100 --mean-time 25s --hold 75s",
+}
+"""Handshakes of HTTP/1.1 take a minute, so that answers come while clients still open."""
 CEILING_S = 900
 SPARE_KIB = 1 << 20
 """Memory that stays available, or the run is interrupted: 1 GiB."""
@@ -61,9 +68,13 @@ def run(words: str, stem: str) -> int:
 
 def main() -> int:
     """Hold the size named on the command line."""
-    size = sys.argv[1] if len(sys.argv) == 2 else ""
-    if size not in SIZES:
-        print(f"error: name one of {', '.join(SIZES)}", file=sys.stderr)
+    size, *more = sys.argv[1:] or [""]
+    if size in OVER_TLS and len(more) < 3:
+        edge, number = (*more, *("nginx", "50k")[len(more) :])
+        stem = f"demo-{size.replace('50k', number)}-{edge}"
+        return run(f"-n {number} --edge {edge} {OVER_TLS[size]}", stem)
+    if size not in SIZES or more:
+        print(f"error: name one of {', '.join((*SIZES, *OVER_TLS))}", file=sys.stderr)
         return 2
     return run(SIZES[size], f"demo-{size}")
 

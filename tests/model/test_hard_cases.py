@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 import pytest
+from msgspec.structs import replace
 
+from holdfast.model.chance import fullest
 from holdfast.model.holding import budget, holds, walls
 from holdfast.model.limit import Act, Full, Holds, Limit, Scope
 from holdfast.model.path import Count, Demand, Kind, Spread, Use
@@ -91,6 +93,16 @@ def test_one_nginx_process_holds_what_was_measured() -> None:
     assert holds(nginx(100, 1), PLAIN).best == 49
     assert holds(nginx(100, 1, listeners=3), PLAIN).best == 48
     assert holds(nginx(200, 1), PLAIN).best == 99
+
+
+def test_requests_that_come_together_are_hashed_as_one() -> None:
+    """What a connection carries falls on one process, so that less of the total is sure."""
+    alone = limit("places", 1_000, per_request=1, scopes=2, spread=Spread.HASH)
+    by_ten = replace(alone, together=10)
+    assert holds(alone, PLAIN).best == holds(by_ten, PLAIN).best == 2_000
+    assert fullest(holds(alone, PLAIN).sure, 2, PLAIN.miss) == 1_000
+    assert 10 * fullest(holds(by_ten, PLAIN).sure // 10, 2, PLAIN.miss) == 1_000
+    assert holds(by_ten, PLAIN).sure < holds(alone, PLAIN).sure
 
 
 @pytest.mark.parametrize(("streams", "per_request"), [(1, 2.0), (10, 1.1), (100, 1.01)])

@@ -77,9 +77,20 @@ def test_idle_clients_have_their_places() -> None:
 
 def test_streams_share_a_clients_connection() -> None:
     """With 10 requests a client connection, one request takes 1.1 connections instead of 2."""
-    one, ten = (sized("nginx", 1_000, streams=streams) for streams in (1.0, 10.0))
-    ratio = number(ten, "worker_connections") / number(one, "worker_connections")
+    one, ten = (sized("haproxy", 1_000, streams=streams) for streams in (1.0, 10.0))
+    assert (one.processes, ten.processes) == (1, 1)
+    ratio = number(ten, "maxconn") / number(one, "maxconn")
     assert ratio == pytest.approx(0.55, abs=0.01)
+
+
+def test_the_requests_of_a_connection_fall_on_one_process() -> None:
+    """2,000 requests on 20 connections are hashed by 100: the fullest of 2 has nearly all."""
+    one, hundred = (sized("nginx", 2_000, streams=streams) for streams in (1.0, 100.0))
+    assert (one.processes, hundred.processes) == (2, 2)
+    requests = 100 * fullest(20, 2, 1e-9)
+    taken = (number(hundred, "worker_connections") - 3) * 15 / 16
+    assert taken == pytest.approx(1.01 * requests, abs=2)
+    assert requests > 1.5 * fullest(2_000, 2, 1e-9)
 
 
 def test_the_edge_gives_up_an_idle_connection_first() -> None:

@@ -29,6 +29,13 @@ def fullest(items: int, bins: int, miss: float) -> int:
     return low
 
 
+def fullest_by(items: int, together: float, bins: int, miss: float) -> int:
+    """`fullest`, where items fall `together` at a time, as the requests of one connection do."""
+    if together <= 1:
+        return fullest(items, bins, miss)
+    return min(items, math.ceil(fullest(math.ceil(items / together), bins, miss) * together))
+
+
 def _binomial_above(count: int, items: int, p: float) -> float:
     """P(X > count) for X ~ Binomial(items, p) and count at or above the mean.
 

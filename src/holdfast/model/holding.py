@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 
-from holdfast.model.chance import fullest, mean_wait
+from holdfast.model.chance import fullest, fullest_by, mean_wait
 from holdfast.model.limit import Holds, Limit
 from holdfast.model.path import Count, Demand, Spread
 
@@ -62,7 +62,8 @@ def _sure(limit: Limit, demand: Demand, one: int, onset: int, idle: int) -> int:
         parked = fullest(idle, limit.scopes, demand.miss) * limit.per_idle
         free = (limit.capacity - limit.own - parked) * limit.onset
         room = _per_scope(free, limit.per_request)
-        return _largest(lambda n: fullest(n, limit.scopes, demand.miss) <= room, onset)
+        by = limit.together
+        return _largest(lambda n: fullest_by(n, by, limit.scopes, demand.miss) <= room, onset)
     return onset - limit.scopes
 
 

@@ -55,7 +55,8 @@ class Limit(msgspec.Struct, frozen=True):
     is the part of what is left at which failures begin. For a limit that bounds a rate,
     `per_request` is unit-seconds a request, and `servers` > 0 makes it a pool whose wait is
     Erlang C's; 0 makes it a fluid such as the processor. `enforcer` is empty where nobody
-    enforces it.
+    enforces it. `together` requests reach one scope by one connection of a client, so that they
+    are not spread.
     """
 
     hop: str
@@ -75,6 +76,7 @@ class Limit(msgspec.Struct, frozen=True):
     inputs: tuple[Value, ...]
     formula: str
     servers: int = 0
+    together: float = 1.0
 
 
 class Holds(msgspec.Struct, frozen=True, order=True):

@@ -121,6 +121,7 @@ def _clients(hop: Hop, path: Path, demand: Demand, resource: str, most: Value) -
         scope=Scope.PROCESS,
         scopes=hop.processes,
         spread=_spread(hop),
+        together=demand.streams,
         full=Full(
             Act.QUEUES, room, told="waits in the accept queue; idle clients keep their places"
         ),
@@ -145,6 +146,7 @@ def _server_maxconn(hop: Hop, link: Link, path: Path, demand: Demand) -> Limit |
         scope=Scope.PROCESS,
         scopes=hop.processes,
         spread=_spread(hop),
+        together=demand.streams,
         full=_waiting_for_a_server(hop, demand, max(0, int(left)) * hop.processes),
         enforcer=rows.SERVER_MAXCONN.enforced_by,
         inputs=(most,),
@@ -196,6 +198,7 @@ def _descriptors(hop: Hop, host: Host, demand: Demand, most: Value) -> Limit | N
         scope=Scope.PROCESS,
         scopes=hop.processes,
         spread=_spread(hop),
+        together=demand.streams,
         full=last_place(
             hop, demand, min(hard, maxsock) - own - demand.idle / hop.processes, queues, "503"
         ),

@@ -120,6 +120,7 @@ def _connections(hop: Hop, demand: Demand) -> Limit:
         scope=Scope.PROCESS,
         scopes=hop.processes,
         spread=_spread(hop),
+        together=demand.streams,
         full=last_place(
             hop, demand, most.number - own, Full(Act.CLOSES, told="closed without an answer"), "500"
         ),
@@ -147,6 +148,7 @@ def _descriptors(hop: Hop, path: Path, demand: Demand) -> Limit | None:
         scope=Scope.PROCESS,
         scopes=hop.processes,
         spread=_spread(hop),
+        together=demand.streams,
         full=last_place(
             hop,
             demand,
@@ -175,6 +177,7 @@ def _max_conns(hop: Hop, link: Link, path: Path, demand: Demand) -> Limit | None
         scope=Scope.HOST if zone.value else Scope.PROCESS,
         scopes=counters,
         spread=Spread.ONLY if zone.value else _spread(hop),
+        together=demand.streams,
         full=Full(Act.REFUSES, told="502 (no live upstreams)"),
         enforcer=rows.MAX_CONNS.enforced_by,
         inputs=(most, zone),

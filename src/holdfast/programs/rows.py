@@ -97,6 +97,7 @@ def counted(
     yields: bool = False,
     onset: float = 1.0,
     spread: Spread = Spread.ONLY,
+    together: float = 1.0,
 ) -> Limit:
     """A limit that counts requests in flight; see `Limit` for the parts."""
     return Limit(
@@ -116,4 +117,5 @@ def counted(
         enforcer=enforcer,
         inputs=inputs,
         formula=formula,
+        together=together,
     )

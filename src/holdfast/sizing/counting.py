@@ -5,17 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from holdfast.model.chance import fullest
+from holdfast.model.chance import fullest_by
 from holdfast.model.path import Host, Spread
 
 MOST_PROCESSES = 4096
 """No plan of one host goes past so many workers, whatever its pids limit says."""
 
 
-def on_one(count: int, scopes: int, spread: Spread, miss: float, *, spare: bool = True) -> int:
-    """How many of `count` one scope must hold so that all of them are sure."""
+def on_one(
+    count: int,
+    scopes: int,
+    spread: Spread,
+    miss: float,
+    *,
+    spare: bool = True,
+    together: float = 1.0,
+) -> int:
+    """How many of `count` one scope must hold so that all of them are sure.
+
+    `together` of them come by one connection, and are hashed as one.
+    """
     if spread is Spread.HASH and scopes > 1:
-        return fullest(count, scopes, miss)
+        return fullest_by(count, together, scopes, miss)
     return math.ceil((count + (scopes if spare else 0)) / scopes)
 
 

@@ -101,7 +101,8 @@ def _processes(demand: Demand, host: Host, layout: EdgeLayout) -> int:
 def _each(demand: Demand, count: int) -> tuple[int, int]:
     """Requests and idle clients of the fullest of `count` processes: the kernel hashes clients."""
     spread = Spread.HASH if count > 1 else Spread.ONLY
-    requests = on_one(demand.in_flight, count, spread, demand.miss)
+    by = demand.streams
+    requests = on_one(demand.in_flight, count, spread, demand.miss, together=by)
     return requests, on_one(demand.idle, count, spread, demand.miss, spare=False)
 
 

@@ -78,7 +78,8 @@ def needed(limit: Limit, demand: Demand) -> float:
     """The capacity of one scope that makes the demand sure: the inverse of `holds`."""
     if limit.bounds == "rate":
         return limit.per_request * demand.rate / limit.scopes / limit.onset
-    requests = on_one(demand.in_flight, limit.scopes, limit.spread, demand.miss)
+    by = limit.together
+    requests = on_one(demand.in_flight, limit.scopes, limit.spread, demand.miss, together=by)
     idle = on_one(demand.idle, limit.scopes, limit.spread, demand.miss, spare=False)
     free = (requests * limit.per_request - 1e-6) / limit.onset + idle * limit.per_idle
     return limit.own + math.ceil(free - 1e-6)
