@@ -59,6 +59,16 @@ def test_one_witness_is_enough_to_contradict(name: str) -> None:
     assert judge(with_least(**{name: 1999})) == ("not held", [expected])
 
 
+def test_too_few_connections_for_their_streams_contradict() -> None:
+    """The kernel counts connections: where they cannot carry what was asked, it says so."""
+    seen = msgspec.structs.replace(with_least(kernel=1975), streams=25)
+    expected = (
+        "the kernel counted connections of 25 streams, for 1,975 in flight at the least, "
+        "2,000 were asked"
+    )
+    assert judge(seen) == ("not held", [expected])
+
+
 @pytest.mark.parametrize("name", ["app", "kernel"])
 def test_one_of_the_servers_witnesses_may_be_missing(name: str) -> None:
     """Where the app or the kernel cannot be asked, two witnesses that agree are enough."""
