@@ -60,6 +60,8 @@ def shown(default: Any, unit: str | None) -> str:
         return "none"
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"
+    if isinstance(default, tuple):
+        return ", ".join(f"`{each}`" for each in default)
     return f"`{SHOWN[unit](default) if unit else default}`"
 
 

@@ -147,10 +147,15 @@ def _burst(options: Options, rate: float) -> int:
     return min(asked, options.in_flight + options.surplus)
 
 
+def project_file(options: Options) -> FilePath:
+    """Where the app's `holdfast.toml` is, or would be."""
+    told = options.config
+    return FilePath(told) if told else FilePath(options.app_dir) / CONFIG_NAME
+
+
 def find_project(options: Options) -> Project:
     """The app's `holdfast.toml`: as told, or beside the app; an empty one where there is none."""
-    told = options.config
-    place = FilePath(told) if told else FilePath(options.app_dir) / CONFIG_NAME
+    told, place = options.config, project_file(options)
     if not FilePath(options.app_dir).is_dir():
         hint = "name the folder that the app is imported from"
         raise BadInput(f"no folder `{options.app_dir}`", place="--app-dir", hint=hint)

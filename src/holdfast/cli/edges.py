@@ -16,6 +16,7 @@ from holdfast.model.front.front import Front
 from holdfast.model.path import Hop, Path
 from holdfast.model.units import format_bytes, format_seconds
 from holdfast.model.values import Source, Value
+from holdfast.programs.fronts import refuse
 from holdfast.sizing.layout import EdgeLayout, Program
 from holdfast.sizing.upgrades import WEBSOCKET_IDLE
 from holdfast.stack.edge_process import PROGRAMS, found, installed_version
@@ -116,11 +117,12 @@ def check_front(chosen: Chosen, front: Front) -> None:
 def edge_layout(chosen: Chosen, mean_time_s: float, front: Front, **told: Any) -> EdgeLayout | None:
     """What the sizing is told of the edge; `told` as EdgeLayout has it.
 
-    Raises BadInput where there is none, and `front` asks something of it.
+    Raises BadInput where there is none, and `front` asks something of it; or what it cannot do.
     """
     check_front(chosen, front)
     if chosen.program is None:
         return None
+    refuse(chosen.program, front)
     return EdgeLayout(
         chosen.program,
         chosen.version,

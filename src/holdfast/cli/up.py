@@ -9,7 +9,7 @@ import msgspec
 
 from holdfast.cli import say, show
 from holdfast.cli.admission import wait_option, worker_places
-from holdfast.cli.context import Planned, find_project, plan_path
+from holdfast.cli.context import Planned, find_project, plan_path, project_file
 from holdfast.cli.edges import AUTO, check_installed, edge_option
 from holdfast.cli.engines import check_engine, engine_caps, engine_option
 from holdfast.cli.options import SECONDS, app_options, check_app, demand_options, json_option
@@ -19,6 +19,7 @@ from holdfast.cli.tls import tls_option
 from holdfast.model.errors import BadInput
 from holdfast.model.front.front import Front
 from holdfast.stack.config import EdgeConfig, StackConfig
+from holdfast.stack.folders import resolved
 from holdfast.stack.supervisor import Supervisor
 
 
@@ -98,7 +99,7 @@ def stack_config(
             slots=0,
             grace_s=grace_s,
             listen="slots",
-            edge=EdgeConfig(planned.path.hop("edge"), front=planned.project.edge),
+            edge=EdgeConfig(planned.path.hop("edge"), front=_front(planned)),
         )
     workers = planned.path.hop("workers")
     settings = ("backlog", "nofile", "keep_alive_s")
@@ -128,6 +129,12 @@ def stack_config(
     return msgspec.structs.replace(
         config,
         listen="slots",
-        edge=EdgeConfig(edge, front=planned.project.edge, health=planned.project.admission.health),
+        edge=EdgeConfig(edge, front=_front(planned), health=planned.project.admission.health),
         dialler_idle_s=idle_s,
     )
+
+
+def _front(planned: Planned) -> Front:
+    """What the edge does for the site, its folders found and known to be readable."""
+    place = project_file(planned.options)
+    return resolved(planned.project.edge, str(place.parent), str(place))

@@ -12,6 +12,7 @@ _BYTES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _BYTES |= {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _BYTES |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_SECONDS |= {"d": 86_400.0}
 _NUMBER = re.compile(r"([0-9][0-9_,]*(?:\.[0-9]+)?|\.[0-9]+)\s*([a-z]*)", re.IGNORECASE | re.ASCII)
 
 
@@ -38,7 +39,7 @@ def parse_bytes(text: str) -> int:
 
 
 def parse_seconds(text: str) -> float:
-    """A duration in seconds: "2s", "50ms", "5m", "20". Raises BadInput for anything else."""
+    """A duration in seconds: "2s", "50ms", "5m", "30d", "20". Raises BadInput for anything else."""
     return _parse(text, _SECONDS, "a duration", "`20s`, `50ms` or `5m`")
 
 

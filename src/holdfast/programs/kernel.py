@@ -125,7 +125,8 @@ def memory_parts(hop: Hop, path: Path, demand: Demand) -> tuple[float, float, fl
     """Bytes of a hop: (what its processes take with nothing to do, per request, per idle client).
 
     Each with the kernel's share for the hop's ends of sockets; what an edge sets aside for each
-    connection that it is configured for is there from its start.
+    connection that it is configured for is there from its start, and `shared_bytes` are for all
+    of its processes together.
     """
     kernel, ends = path.hop(KERNEL), socket_ends(hop, path, demand)
     tcp, unix = (number(kernel, f"{kind}_end_bytes") for kind in ("socket", "unix"))
@@ -133,6 +134,7 @@ def memory_parts(hop: Hop, path: Path, demand: Demand) -> tuple[float, float, fl
     table = number(hop, "connection_bytes") * number(hop, PLACES.get(hop.program, ""))
     sessions, secure, silent = tls.memory(hop, path, demand)
     base = (number(hop, "base_bytes") + shared + table) * hop.processes + sessions
+    base += number(hop, "shared_bytes")
     own = number(hop, "request_bytes") * units_at_once(hop, demand)
     kept = BUFFERED[hop.program](hop, demand)[0] if hop.program in BUFFERED else 0.0
     request = own + kept + secure + ends.tcp * tcp + ends.unix * unix

@@ -77,14 +77,15 @@ def own_connections(hop: Hop) -> float:
 def own_descriptors(hop: Hop) -> float:
     """Descriptors of an idle worker process: as observed, or counted.
 
-    Counted: `OWN`, its other logs, one channel for each worker process, and listening sockets
-    (with `reuseport` those of all).
+    Counted: `OWN`, its other logs, one channel for each worker process, listening sockets
+    (with `reuseport` those of all), and the files that it keeps open.
     """
     seen = hop.get("own_descriptors")
     if seen is not None and seen.value is not None:
         return seen.number
     listening = effective(hop, rows.LISTENERS).number * _sockets(hop)
-    return OWN + effective(hop, rows.LOG_FILES).number + hop.processes + listening
+    files = effective(hop, rows.LOG_FILES).number + effective(hop, rows.OPEN_FILES).number
+    return OWN + files + hop.processes + listening
 
 
 def _sockets(hop: Hop) -> int:

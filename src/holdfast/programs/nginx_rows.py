@@ -216,6 +216,55 @@ MAX_TEMP_FILE = Setting(
     "nginx",
     "How much of one answer goes to a file once its buffers are full; 0 is none.",
 )
+OPEN_FILES = Setting(
+    "open_file_cache",
+    "files",
+    0,
+    "0.7.4",
+    "nginx",
+    "Files that one worker process keeps open, a descriptor each: `max` of `open_file_cache`.",
+)
+CONTENT = (
+    OPEN_FILES,
+    Setting(
+        "open_file_cache_valid_s", "seconds", 60, "0.7.4", "nginx", "Until one is looked at again."
+    ),
+    Setting("gzip_min_length", "bytes", 20, "0.1", "nginx", "Shorter answers are not compressed."),
+    Setting(
+        "cache_keys_bytes",
+        "bytes",
+        None,
+        "0.7.44",
+        "nginx",
+        "Memory, once for all worker processes, of the keys of kept answers: 128 bytes a key.",
+    ),
+    Setting(
+        "cache_disk_bytes",
+        "bytes",
+        None,
+        "0.7.44",
+        "nginx (cache manager), a moment later",
+        "`max_size` of `proxy_cache_path`; unset, as much as there is.",
+    ),
+    Setting(
+        "proxy_cache_lock_timeout_s",
+        "seconds",
+        5,
+        "1.1.12",
+        "nginx",
+        "How long a request waits for another one's answer; then it asks the upstream, and its "
+        "answer is not kept.",
+    ),
+    Setting(
+        "proxy_cache_lock_age_s",
+        "seconds",
+        5,
+        "1.7.8",
+        "nginx",
+        "How long the one that asks is waited for before one more asks.",
+    ),
+)
+"""Of what nginx serves and keeps by itself."""
 KEEPALIVE_REQUESTS = Setting(
     "keepalive_requests",
     "requests",
@@ -274,6 +323,7 @@ ROWS = (
     *(BODY_BUFFER, MAX_BODY, REQUEST_BUFFERING, BUFFERING, BUFFER_SIZE, BUFFERS, MAX_TEMP_FILE),
     *(KEEPALIVE_REQUESTS, NEXT_TRIES),
     *tls_rows.NGINX,
+    *CONTENT,
     *TIMEOUTS,
     *alive("so_keepalive", "1.1.11"),
 )

@@ -57,6 +57,14 @@ def remembered(text: str) -> int:
     return size(found[1]) if found else 0
 
 
+def most_open(text: str) -> int:
+    """The files that `open_file_cache` keeps open: "max=1000 inactive=20s", or "off"."""
+    if text == "off":
+        return 0
+    found = next((word for word in text.split() if word.startswith("max=")), "")
+    return count(found.removeprefix("max="))
+
+
 def seconds(text: str) -> float:
     """nginx's time: "60", "60s", "1m30s", "500ms"; largest units first, each once."""
     at, total, last = 0, 0.0, float("inf")

@@ -5,7 +5,17 @@ Contexts and arguments are those of nginx's own reference.
 
 from __future__ import annotations
 
-from holdfast.readers.amounts import count, remembered, seconds, size, sizes, stated, switch, word
+from holdfast.readers.amounts import (
+    count,
+    most_open,
+    remembered,
+    seconds,
+    size,
+    sizes,
+    stated,
+    switch,
+    word,
+)
 from holdfast.readers.contract import Amount, Row
 
 MAIN, EVENTS, HTTP, SERVER, LOCATION = "main", "events", "http", "server", "location"
@@ -58,6 +68,10 @@ ROWS = (
     _http("proxy_buffer_size", "proxy_buffer_size", size),
     _http("proxy_buffers", "proxy_buffers", sizes, 2, 2),
     _http("proxy_max_temp_file_size", "proxy_max_temp_file_size", size),
+    Row("open_file_cache", EVERYWHERE, "open_file_cache", most_open, 1, 2, None),
+    _timeout("open_file_cache_valid"),
+    _http("gzip_min_length", "gzip_min_length", count),
+    *(_timeout(f"proxy_cache_lock_{what}") for what in ("timeout", "age")),
     Row("keepalive", frozenset((UPSTREAM,)), "keepalive", count, 1, 2),
     Row("keepalive_timeout", frozenset((UPSTREAM,)), "upstream_keepalive_timeout_s", seconds),
     Row("keepalive_requests", frozenset((UPSTREAM,)), "upstream_keepalive_requests", count),

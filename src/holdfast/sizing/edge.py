@@ -14,7 +14,7 @@ from holdfast.model.front.body import USUAL_MOST
 from holdfast.model.path import Demand, Hop, Host, Link, Protocol, Spread
 from holdfast.model.values import Value, derived, observed
 from holdfast.programs import haproxy, nginx
-from holdfast.sizing import hosts, tls
+from holdfast.sizing import content, hosts, tls
 from holdfast.sizing.counting import MOST_PROCESSES, number, on_one, smallest
 from holdfast.sizing.layout import EdgeLayout
 from holdfast.sizing.upgrades import upgraded
@@ -136,7 +136,7 @@ def _threads(host: Host, count: int) -> int:
 
 def _own(host: Host, layout: EdgeLayout, count: int) -> int:
     if layout.program == "nginx":
-        return nginx.OWN + count * (1 + _listeners(layout))
+        return nginx.OWN + count * (1 + _listeners(layout)) + content.open_files(layout.front)
     commands = 1 + haproxy.STATS_CLIENTS  # the runtime API's socket, and who asks there
     counted = (
         *(haproxy.RESERVED, _listeners(layout), layout.checked, commands),
@@ -182,7 +182,7 @@ def _nginx(demand: Demand, host: Host, layout: EdgeLayout, count: int) -> tuple[
         derived("client_body_timeout_s", 60, "nginx's default: between two reads of a body"),
         *_clients(layout),
         _largest("client_max_body_size", layout),
-        derived("client_body_buffer_size", 16_384, "nginx's default; a larger body is a file"),
+        *content.nginx(layout.front, _longest(layout)[0], count),
         derived("proxy_connect_timeout_s", 5, "a unix socket answers at once or not at all"),
         derived("proxy_read_timeout_s", *_longest(layout)),
         _buffered("proxy_request_buffering", layout),
@@ -250,6 +250,7 @@ def _haproxy(
         *_clients(layout),
         _largest("max_body", layout),
         _buffered("request_buffering", layout),
+        *content.haproxy(layout.front, count),
         derived(
             "timeout_http_keep_alive_s", layout.keep_alive_s, "how long an idle client may stay"
         ),

@@ -21,6 +21,7 @@ from holdfast.stack.config import EdgeEvent, EdgeKind, StackConfig
 from holdfast.stack.edge_hosts import Hosts
 from holdfast.stack.edge_process import PROGRAMS, EdgeProcess, Program, found, unprivileged
 from holdfast.stack.failures import cannot_start
+from holdfast.stack.folders import brotli_module
 from holdfast.stack.listen import Listening
 from holdfast.stack.loop import Loop
 from holdfast.stack.offspring import Offspring
@@ -93,14 +94,17 @@ class Edge:
         self._run_dir, self._brood = run_dir, brood
         hop, slots = self._edge.hop, tuple(map(slot_path, range(self._config.slots)))
         listen, *others = (_listen(hop.program, port) for port in self._ports)
+        front = self._edge.front
+        brotli = brotli_module() if front.compression and front.compression.brotli else ""
         site = Site(
             listen,
             slots,
             balance=self._edge.balance,
-            front=self._edge.front,
+            front=front,
             health=self._edge.health,
             redirect=others[0] if others else (),
             port=self.listening.port,
+            brotli=brotli,
         )
         _write(run_dir, RENDER[hop.program](hop, site))
         if self._renewal is not None:

@@ -136,6 +136,15 @@ def children(pid: int) -> tuple[int, ...]:
         return ()
 
 
+def _does_work(pid: int) -> bool:
+    """Whether a process calls itself a worker, as each of nginx's does once it is one."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read().startswith(b"nginx: worker process")
+    except OSError:
+        return False
+
+
 def unprivileged() -> tuple[int, int] | None:
     """User and group that an edge runs as where we are root; None: as ourselves."""
     if os.geteuid() != 0:
@@ -216,8 +225,9 @@ class EdgeProcess(Child):
         return admin
 
     def pids(self) -> tuple[int, ...]:
-        """Its process, or those that it has started to do the work."""
-        return children(self.pid) or (self.pid,)
+        """Its process, or those that it has started to do the work: nginx's keepers of a cache
+        are not among them."""
+        return tuple(filter(_does_work, children(self.pid))) or (self.pid,)
 
     def leave(self) -> None:
         """Let it finish what it holds, take no more, and end."""

@@ -13,6 +13,7 @@ from holdfast.writers import (
     haproxy_tls,
     haproxy_upgrades,
 )
+from holdfast.writers import haproxy_content as content
 from holdfast.writers.site import Balance, Site, alive, explained, idle_s, plain, value_of
 
 BACKEND = "app"
@@ -75,8 +76,10 @@ def _text(hop: Hop, site: Site, process: int) -> str:
         *(line for name in _POOL for line in _set(hop, name)),
         *_set(hop, "hard_stop_after_s"),
         *haproxy_tls.of_process(hop, site),
+        *content.main(site.front),
         f"    stats socket unix@{site.folder}/{admin(process)} mode 600 level admin",
         "",
+        *content.sections(hop, site.front),
         "defaults",
         "    mode http",
         "    option dontlognull",
@@ -102,6 +105,7 @@ def _text(hop: Hop, site: Site, process: int) -> str:
         "    # overwritten, not added to: what a client claims of itself goes no further",
         "    http-request set-header X-Forwarded-For %[src]",
         *haproxy_tls.told(site),
+        *content.frontend(site.front),
         *haproxy_admission.uses(hop, site),
         f"    default_backend {BACKEND}",
         "",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from holdfast.model.path import Hop
 from holdfast.writers import nginx_admission, nginx_hosts, nginx_tls, nginx_upgrades
+from holdfast.writers import nginx_content as content
 from holdfast.writers.nginx_passing import set_lines as _set
 from holdfast.writers.site import Balance, Site, alive, explained, idle_s, plain, value_of
 
@@ -27,6 +28,7 @@ def render(hop: Hop, site: Site) -> dict[str, str]:
     lines = [
         f"# nginx for holdfast: {hop.processes} workers before {site.behind}.",
         f"# Start it as: nginx -p . -c {site.folder}/{FILE} -e stderr",
+        *([f'load_module "{site.brotli}";'] if site.brotli else []),
         "daemon off;",
         f"pid {site.folder}/nginx.pid;",
         "error_log stderr crit;",
@@ -48,6 +50,7 @@ def render(hop: Hop, site: Site) -> dict[str, str]:
         "    reset_timedout_connection on;",
         *_set(hop, "client_max_body_size"),
         *_set(hop, "client_body_buffer_size"),
+        *content.http(hop, site),
         "",
         *_upstream(hop, site),
         "",
@@ -108,6 +111,7 @@ def _server(hop: Hop, site: Site) -> list[str]:
         *nginx_tls.server(hop, site),
         "        # HTTP/0.9 has no headers, and no version: nothing is left that speaks it",
         '        if ($server_protocol = "") { return 400; }',
+        *content.server(hop, site),
         *nginx_upgrades.locations(hop, site),
         *nginx_admission.rules(hop),
         "    }",

@@ -29,7 +29,8 @@ def variables(site: Site) -> list[str]:
 def locations(hop: Hop, site: Site) -> list[str]:
     """A location for each path that the site names, and one for all others."""
     sockets, streams = site.front.websockets.paths, site.front.streams.paths
-    lines = [] if "/" in (*sockets, *streams) else passing(hop, site)
+    kept = site.front.cache.paths if site.front.cache else ()
+    lines = [] if "/" in (*sockets, *streams, *kept) else passing(hop, site)
     for path in dict.fromkeys((*sockets, *streams)):
         own = _AT_ONCE if path in streams else ()
         if path in sockets:

@@ -27,6 +27,7 @@ class Site(msgspec.Struct, frozen=True):
     the site besides; its numbers that limit anything are values of the hop. Where it has hosts,
     those are dialled in place of slots. `redirect` has the sockets of a second
     port, which sends everybody to `port`. The paths in `health` pass whatever is in flight.
+    `brotli` is the file of nginx's module for it, if wanted.
     """
 
     listen: tuple[str, ...]
@@ -38,6 +39,7 @@ class Site(msgspec.Struct, frozen=True):
     redirect: tuple[str, ...] = ()
     port: int = 443
     health: tuple[str, ...] = ()
+    brotli: str = ""
 
     @property
     def behind(self) -> str:

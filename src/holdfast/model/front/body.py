@@ -25,3 +25,10 @@ class Body(Struct, frozen=True, forbid_unknown_fields=True):
             "client costs no worker; off, the app reads while it comes."
         ),
     ] = True
+    memory: Annotated[
+        Bytes | None,
+        Meta(
+            description="What of a body stays in memory; a larger one is a file on disk, whole. "
+            "16 KiB where nothing is said. HAProxy has its buffer, and no files."
+        ),
+    ] = None

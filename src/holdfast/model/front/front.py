@@ -7,7 +7,11 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from holdfast.model.front.body import Body
+from holdfast.model.front.cache import Cache
 from holdfast.model.front.checks import Checks
+from holdfast.model.front.compression import Compression
+from holdfast.model.front.errors import ErrorPage
+from holdfast.model.front.files import Files
 from holdfast.model.front.tls import Tls
 from holdfast.model.front.upgrades import Streams, Websockets
 from holdfast.model.front.upstreams import Upstream
@@ -49,3 +53,36 @@ class Front(Struct, frozen=True, forbid_unknown_fields=True):
             "hosts, HAProxy asks each worker. Hosts are checked whether this is written or not."
         ),
     ] = None
+    files: Annotated[
+        tuple[Files, ...],
+        Meta(description="Folders that the edge serves: [what it does](../edge/files.md)."),
+    ] = ()
+    compression: Annotated[
+        Compression | None,
+        Meta(
+            description="Answers are compressed for clients who take it: "
+            "[what each program does](../edge/compression.md)."
+        ),
+    ] = None
+    errors: Annotated[
+        tuple[ErrorPage, ...],
+        Meta(
+            description="Pages in place of the edge's own: "
+            "[what each program does](../edge/errors.md)."
+        ),
+    ] = ()
+    cache: Annotated[
+        Cache | None,
+        Meta(
+            description="Answers of the app that the edge keeps: "
+            "[what each program does](../edge/cache.md)."
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        kept = () if self.cache is None else self.cache.paths
+        lasting = {*self.websockets.paths, *self.streams.paths}
+        told = [*(row.url for row in self.files), *kept, *lasting]
+        for url in told:
+            if told.count(url) > 1:
+                raise ValueError(f"`{url}` is said twice: a URL is of one table alone")
