@@ -24,7 +24,7 @@ class Answer(NamedTuple):
 
 def ask(port: int, path: str, method: str = "GET", body: bytes = b"", **headers: str) -> Answer:
     """One request, its path as it is written; `_` in a header's name stands for `-`."""
-    told = {name.replace("_", "-"): value for name, value in headers.items()}
+    told = {"Host": "x"} | {name.replace("_", "-"): value for name, value in headers.items()}
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as client:
         client.request(method, path, body or None, told)
         answer = client.getresponse()

@@ -178,9 +178,16 @@ def _cached(hop: Hop, site: Site, cache: Cache) -> Iterator[str]:
         "proxy_cache_bypass $for_one;",
         "proxy_no_cache $for_one;",
         "proxy_cache_revalidate on;",
+        "# the app is asked for the whole: a part of it is ours to give",
+        "proxy_force_ranges on;",
     ]
     if cache.lock:
-        own.append("proxy_cache_lock on;")
+        own += [
+            "proxy_cache_lock on;",
+            "# nginx counts uses of a key in ten bits: at 1 each 1,024th of those who wait would find",
+            "# 0, fewer than enough, and ask the app",
+            "proxy_cache_min_uses 0;",
+        ]
         for name in ("proxy_cache_lock_timeout_s", "proxy_cache_lock_age_s"):
             own += set_lines(hop, name, "")
     if cache.stale:
