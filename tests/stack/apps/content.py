@@ -15,6 +15,14 @@ from urllib.parse import parse_qs
 
 CONTROL = Path(os.environ["CONTROL"])
 made = itertools.count(1)
+waits: dict[str, asyncio.Future[None]] = {}
+
+
+async def opened(gate: str) -> None:
+    """One looks for all who wait, who may be many."""
+    while not (CONTROL / gate).exists():
+        await asyncio.sleep(0.01)
+    waits.pop(gate, None)
 
 
 async def app(scope: Any, _receive: Any, send: Any) -> None:
@@ -24,8 +32,7 @@ async def app(scope: Any, _receive: Any, send: Any) -> None:
     status = int(query.get("status", ["200"])[0])
     headers = [tuple(line.split(":", 1)) for line in query.get("h", [])]
     for gate in query.get("gate", []):
-        while not (CONTROL / gate).exists():
-            await asyncio.sleep(0.01)
+        await asyncio.shield(waits.setdefault(gate, asyncio.ensure_future(opened(gate))))
     if any((CONTROL / name).exists() for name in query.get("fail", [])):
         status = 503
     body = f"{number} {asked.get('range', '-')} {asked.get('x-shown', '-')} ".encode()
