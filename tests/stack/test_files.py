@@ -238,10 +238,18 @@ def test_an_edge_alone_shows_the_sites_page(program: Program) -> None:
             part = ask(stack.port, "/x", Range="bytes=0-1", Accept_Encoding="gzip")
             assert b" bytes=0-1 " in part.body
             Path(stack.serving.run_dir, "slot-0.sock").unlink()
-            gone = "/x?h=connection:close"  # takes an idle connection with it
-            page = wait_until(lambda: found if (found := ask(stack.port, gone))[0] >= 500 else None)
-            assert page.body == b"<h1>busy</h1>"
+            assert alone(stack).body == b"<h1>busy</h1>"
             if json:
-                told = ask(stack.port, "/", Accept="application/problem+json, */*")
+                told = alone(stack, Accept="application/problem+json, */*")
                 assert told.body == b'{"busy": true}'
                 assert told.headers["content-type"] == "application/json"
+
+
+def alone(stack: StackProcess, **headers: str) -> Answer:
+    """What the edge answers by itself; each answer of the app takes an idle connection with it."""
+
+    def asked() -> Answer | None:
+        answer = ask(stack.port, "/x?h=connection:close", **headers)
+        return answer if answer.status >= 500 else None
+
+    return wait_until(asked)

@@ -184,8 +184,8 @@ def _cached(hop: Hop, site: Site, cache: Cache) -> Iterator[str]:
     if cache.lock:
         own += [
             "proxy_cache_lock on;",
-            "# nginx counts uses of a key in ten bits: at 1 each 1,024th of those who wait would find",
-            "# 0, fewer than enough, and ask the app",
+            "# nginx counts uses of a key in ten bits: at 1, each 1,024th who waits finds 0,",
+            "# fewer than enough, and asks the app",
             "proxy_cache_min_uses 0;",
         ]
         for name in ("proxy_cache_lock_timeout_s", "proxy_cache_lock_age_s"):
