@@ -10,7 +10,15 @@ from typing import Any
 import msgspec
 
 from holdfast.cli.admission import admission_notes, with_wait
-from holdfast.cli.edges import NONE, Chosen, check_front, choose_edge, edge_layout, edge_notes
+from holdfast.cli.edges import (
+    NONE,
+    Chosen,
+    body_notes,
+    check_front,
+    choose_edge,
+    edge_layout,
+    edge_notes,
+)
 from holdfast.cli.elsewhere import Elsewhere, planned_host
 from holdfast.cli.engines import measured_on, on_engine
 from holdfast.cli.hosts import elsewhere, host_notes
@@ -138,6 +146,7 @@ def plan_path(options: Options, sizing: Callable[[Demand, Host, Layout], Path] =
     notes += certificate_notes(tls, is_here=is_here, starts=options.here)
     notes += host_notes(path, project.edge, demand)
     notes += admission_notes(project, walls)
+    notes += body_notes(chosen.program, project.edge.body, demand, host)
     return Planned(options, project, demand, host, path, walls, mean_time, notes, opening)
 
 

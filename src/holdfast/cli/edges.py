@@ -12,8 +12,9 @@ import msgspec
 from holdfast.cli.elsewhere import Elsewhere
 from holdfast.facts.profiles import read_profiles
 from holdfast.model.errors import BadInput
+from holdfast.model.front.body import USUAL_MOST, Body
 from holdfast.model.front.front import Front
-from holdfast.model.path import Hop, Path
+from holdfast.model.path import Demand, Hop, Host, Path
 from holdfast.model.units import format_bytes, format_seconds
 from holdfast.model.values import Source, Value
 from holdfast.programs.fronts import refuse
@@ -148,6 +149,24 @@ def edge_notes(path: Path) -> tuple[str, ...]:
     if edge.get(WEBSOCKET_IDLE[edge.program]) is None:
         stays = f"websockets and {stays}"
     return (f"{edge.program} answers {', '.join(told)}; {stays} do not pass it",)
+
+
+def body_notes(program: str | None, body: Body, demand: Demand, host: Host) -> tuple[str, ...]:
+    """What N of the largest bodies would take of the disk, where nobody says how large they are
+    and so many have no room."""
+    free = host.get("disk_available")
+    kept = program == "nginx" and body.buffered and body.most != USUAL_MOST
+    known = any(kind.body_bytes for kind in demand.kinds)
+    if not kept or known or free is None or free.value is None:
+        return ()
+    at_once = demand.in_flight * body.most
+    if at_once <= free.number:
+        return ()
+    return (
+        f"bodies are not counted: {demand.in_flight:,} of {format_bytes(body.most)} at once are "
+        f"{format_bytes(at_once)} of files, and {format_bytes(free.number)} are {free.why}; say "
+        "how large they are, as `body` of `[[demand.kinds]]`",
+    )
 
 
 def _number(hop: Hop, setting: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from holdfast.model.errors import BadInput
 from holdfast.model.path import Count, Host
 from holdfast.model.units import parse_bytes
 from holdfast.model.values import Source, Value, assumed
+from holdfast.observe.disk import read_disk
 from holdfast.observe.host import read_host
 
 
@@ -44,7 +46,9 @@ def host_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def planned_host(told: Elsewhere) -> Host:
     """The host as told, what is not told being Debian 12's default; this host if nothing is."""
     if told == Elsewhere():
-        return read_host()
+        host = read_host()
+        disk = read_disk(tempfile.gettempdir())
+        return msgspec.structs.replace(host, values=(*host.values, disk))
     if told.cores is None or told.memory is None:
         missing = "--cores" if told.cores is None else "--memory"
         hint = "say both, like `--cores 16 --memory 32GiB`"

@@ -14,7 +14,7 @@ from holdfast.model.front.admission import Admission
 from holdfast.model.front.front import Front
 from holdfast.model.path import Demand, Kind, Use
 from holdfast.model.profile import Profile
-from holdfast.model.units import parse_seconds
+from holdfast.model.units import parse_bytes, parse_seconds
 from holdfast.model.values import Source, Value
 from holdfast.readers.front import with_numbers
 
@@ -28,12 +28,15 @@ class UseRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class KindRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One kind of request; `time` defaults to the demand's mean time."""
+    """One kind of request; `time` defaults to the demand's mean time. `body` is what it brings and
+    `answer` what it gets, as sizes: an edge may keep them in memory or on disk."""
 
     name: str
     share: float = 1.0
     time: str | None = None
     uses: tuple[UseRow, ...] = ()
+    body: str | None = None
+    answer: str | None = None
 
 
 class DemandRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -123,7 +126,14 @@ def project_demand(
     told = sum(s * t for s, t in zip(shares, times, strict=True)) / sum(shares)
     scale = mean_time_s / told
     kinds = tuple(
-        Kind(row.name, row.share, time_s * scale, _uses(row, time_s, scale))
+        Kind(
+            row.name,
+            row.share,
+            time_s * scale,
+            _uses(row, time_s, scale),
+            body_bytes=parse_bytes(row.body) if row.body else 0,
+            answer_bytes=parse_bytes(row.answer) if row.answer else 0,
+        )
         for row, time_s in zip(rows, times, strict=True)
     )
     return Demand(in_flight, kinds, idle=idle, streams=streams, burst=burst)

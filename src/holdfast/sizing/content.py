@@ -8,8 +8,10 @@ from __future__ import annotations
 import math
 from typing import Final
 
+from holdfast.model.front.body import USUAL_MOST
 from holdfast.model.front.cache import Cache
 from holdfast.model.front.front import Front
+from holdfast.model.path import Demand
 from holdfast.model.units import format_bytes
 from holdfast.model.values import Value, assumed, derived
 
@@ -66,6 +68,29 @@ def haproxy(front: Front, processes: int) -> tuple[Value, ...]:
         ),
         derived("shared_bytes", size * processes, taken),
     )
+
+
+def largest(setting: str, front: Front, demand: Demand) -> Value:
+    """The largest body; as told, with what as many of them as requests would be."""
+    most = front.body.most
+    if most == USUAL_MOST:
+        return derived(setting, most, "a larger body is answered 413; nginx's default")
+    at_once = f"{demand.in_flight:,} of them at once are {format_bytes(demand.in_flight * most)}"
+    return derived(setting, most, f"a larger body is answered 413; {at_once}")
+
+
+def body_files(front: Front, demand: Demand, requests: int) -> int:
+    """Files of bodies that so many requests in flight have in nginx: of those past its buffer."""
+    if not front.body.buffered:
+        return 0
+    told = front.body.memory
+    buffer = BODY_BUFFER if told is None else told
+    return math.ceil(requests * demand.mean_in_flight(lambda kind: kind.body_bytes > buffer))
+
+
+def said(bodies: int) -> str:
+    """How files of bodies stand in a formula; nothing where there are none."""
+    return f" + {bodies:,} bodies in files" if bodies else ""
 
 
 def open_files(front: Front) -> int:

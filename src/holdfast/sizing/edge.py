@@ -10,7 +10,6 @@ import math
 
 import msgspec
 
-from holdfast.model.front.body import USUAL_MOST
 from holdfast.model.path import Demand, Hop, Host, Link, Protocol, Spread
 from holdfast.model.values import Value, derived, observed
 from holdfast.programs import haproxy, nginx
@@ -148,7 +147,8 @@ def _own(host: Host, layout: EdgeLayout, count: int) -> int:
 def _nofile(demand: Demand, host: Host, layout: EdgeLayout, count: int) -> int:
     own = _own(host, layout, count)
     if layout.program == "nginx":
-        return _connections(demand, layout, count) + own
+        bodies = content.body_files(layout.front, demand, _each(demand, count)[0])
+        return _connections(demand, layout, count) + bodies + own
     return 2 * _maxconn(demand, count) + own
 
 
@@ -156,6 +156,7 @@ def _nginx(demand: Demand, host: Host, layout: EdgeLayout, count: int) -> tuple[
     requests, idle = _each(demand, count)
     connections, own = _connections(demand, layout, count), _own(host, layout, count)
     taken = 1 + 1 / demand.streams
+    bodies = content.body_files(layout.front, demand, requests)
     return (
         derived("worker_processes", count, "a core each, or as many as their descriptors ask for"),
         derived(
@@ -167,9 +168,9 @@ def _nginx(demand: Demand, host: Host, layout: EdgeLayout, count: int) -> tuple[
         ),
         _files(
             "worker_rlimit_nofile",
-            connections + own,
+            connections + bodies + own,
             host,
-            f"{connections:,} connections + {own} of its own",
+            f"{connections:,} connections + {own} of its own{content.said(bodies)}",
         ),
         _backlog(demand, host, layout, count),
         derived(
@@ -181,7 +182,7 @@ def _nginx(demand: Demand, host: Host, layout: EdgeLayout, count: int) -> tuple[
         derived("client_header_timeout_s", HEAD_S, SLOW_HEAD),
         derived("client_body_timeout_s", 60, "nginx's default: between two reads of a body"),
         *_clients(layout),
-        _largest("client_max_body_size", layout),
+        content.largest("client_max_body_size", layout.front, demand),
         *content.nginx(layout.front, _longest(layout)[0], count),
         derived("proxy_connect_timeout_s", 5, "a unix socket answers at once or not at all"),
         derived("proxy_read_timeout_s", *_longest(layout)),
@@ -248,7 +249,7 @@ def _haproxy(
         derived("timeout_queue_s", *longest),
         derived("timeout_http_request_s", HEAD_S, SLOW_HEAD),
         *_clients(layout),
-        _largest("max_body", layout),
+        content.largest("max_body", layout.front, demand),
         _buffered("request_buffering", layout),
         *content.haproxy(layout.front, count),
         derived(
@@ -276,12 +277,6 @@ def _clients(layout: EdgeLayout) -> tuple[Value, ...]:
         derived("keepalive_every_s", every, f"gone {gone}"),
         derived("keepalive_probes", probes, f"gone {gone}"),
     )
-
-
-def _largest(setting: str, layout: EdgeLayout) -> Value:
-    most = layout.front.body.most
-    usual = "; nginx's default" if most == USUAL_MOST else ""
-    return derived(setting, most, f"a larger body is answered 413{usual}")
 
 
 def _buffered(setting: str, layout: EdgeLayout) -> Value:

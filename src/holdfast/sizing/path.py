@@ -30,6 +30,8 @@ USUAL_PORTS = 60_999 - 32_768 + 1
 SERVED = "workers"
 """The requests that sync workers serve at once: short, they are what to say, not the memory of so
 many processes."""
+BYTES = frozenset({"memory", "temporary files"})
+"""Resources that are said in bytes."""
 SPARE_PIDS = 8
 """Processes besides the workers: supervisor, warden, commands of the operator."""
 
@@ -177,7 +179,7 @@ def _ports(host: Host, otherwise: float) -> float:
 
 def _impossible(short: Limit, demand: Demand, held: Demand, fits: int) -> Impossible:
     need = needed(short, held)
-    say = format_bytes if short.resource == "memory" else _plain
+    say = format_bytes if short.resource in BYTES else _plain
     each = "" if short.scopes == 1 else f" in each of {short.scopes}"
     return Impossible(
         f"{demand.in_flight:,} in flight need {say(need)} of {short.resource}{each}, "
@@ -206,5 +208,6 @@ def _way_out(short: Limit) -> str:
         "process numbers": "or raise kernel.pid_max",
         "threads": "or raise kernel.threads-max",
         "open files": "or raise fs.file-max",
+        "temporary files": "or say `buffered = false` or a larger `memory` in `[edge.body]`",
     }
     return ways.get(short.resource, "or raise that limit")

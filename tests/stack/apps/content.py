@@ -32,7 +32,9 @@ async def app(scope: Any, _receive: Any, send: Any) -> None:
     status = int(query.get("status", ["200"])[0])
     headers = [tuple(line.split(":", 1)) for line in query.get("h", [])]
     for gate in query.get("gate", []):
-        await asyncio.shield(waits.setdefault(gate, asyncio.ensure_future(opened(gate))))
+        if gate not in waits:
+            waits[gate] = asyncio.ensure_future(opened(gate))
+        await asyncio.shield(waits[gate])
     if any((CONTROL / name).exists() for name in query.get("fail", [])):
         status = 503
     body = f"{number} {asked.get('range', '-')} {asked.get('x-shown', '-')} ".encode()
