@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from holdfast.checks.audit import audit
 from holdfast.model.errors import Impossible
-from holdfast.model.path import Demand, Host, Kind, Path, Protocol
+from holdfast.model.path import Demand, Hop, Host, Kind, Path, Protocol
 from holdfast.model.tuning import Keeper, Tuning
 from holdfast.model.values import assumed
 from holdfast.programs.catalog import completed
@@ -76,6 +76,12 @@ def read_back(files: dict[str, str]) -> list[Read]:
 
 def through_text(sized: Path, reads: list[Read], here: Host) -> Path:
     """The path whose edge and host are what the files say; workers and services as sized."""
+    (path,) = all_through_text(sized, reads, here)
+    return path
+
+
+def all_through_text(sized: Path, reads: list[Read], here: Host) -> list[Path]:
+    """Such a path for each way through the edge: each location that passes on otherwise is one."""
     edge = next(hop for hop in sized.hops if hop.program in WRITERS)
     edges = [read for read in reads if read.hops]
     place = edges[0].hops[0].listens[0].place
@@ -86,9 +92,14 @@ def through_text(sized: Path, reads: list[Read], here: Host) -> Path:
     )
     given = tuple(value for value in edge.values if value.setting in GIVEN)
     around = (Around("started", edge.program, given),)
-    (way,) = join([*reads, Read(apps, around=around)], here, {edge.program: edge.version})
-    assert way.path.unjoined == ()
-    read = next(hop for hop in way.path.hops if hop.program == edge.program)
+    ways = join([*reads, Read(apps, around=around)], here, {edge.program: edge.version})
+    return [_as_sized(way.path, edge, sized) for way in ways]
+
+
+def _as_sized(path: Path, edge: Hop, sized: Path) -> Path:
+    """The sized path with the edge and the hosts that were read."""
+    assert path.unjoined == ()
+    read = next(hop for hop in path.hops if hop.program == edge.program)
     links = tuple(
         msgspec.structs.replace(old, spread=new.spread, streams=new.streams)
         for old, new in zip(edge.links, read.links, strict=True)
@@ -96,7 +107,7 @@ def through_text(sized: Path, reads: list[Read], here: Host) -> Path:
     read = completed(msgspec.structs.replace(read, name=edge.name, host=edge.host, links=links))
     assert read.processes == edge.processes
     hops = tuple(read if hop is edge else hop for hop in sized.hops)
-    return msgspec.structs.replace(sized, hosts=way.path.hosts, hops=hops)
+    return msgspec.structs.replace(sized, hosts=path.hosts, hops=hops)
 
 
 def tuned_host(tuning: Tuning, before: Host, reads: list[Read]) -> Host:

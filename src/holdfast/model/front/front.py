@@ -20,7 +20,9 @@ from holdfast.model.front.upstreams import Upstream
 class Front(Struct, frozen=True, forbid_unknown_fields=True):
     """A field a feature, each with a default that changes nothing of a plain edge."""
 
-    body: Annotated[Body, Meta(description="What a request may bring.")] = Body()
+    body: Annotated[
+        Body, Meta(description="What a request may bring: [what N of them take](../edge/body.md).")
+    ] = Body()
     tls: Annotated[
         Tls | None,
         Meta(description="The port speaks TLS: [what each program does with it](../edge/tls.md)."),
