@@ -19,6 +19,9 @@ from tests.stack.edges import behind, edge_sockets
 
 pytestmark = pytest.mark.slow
 
+FEW = 100
+"""More sockets than an edge has for itself and for one client after the other."""
+
 
 class Kept:
     """An edge that keeps what lies below `/kept/`, before one worker; `root` controls the app."""
@@ -36,8 +39,8 @@ class Kept:
 
     @contextlib.contextmanager
     def waiting(self, path: str, count: int) -> Iterator[list[Client]]:
-        """So many clients whose requests are at the edge."""
-        before = edge_sockets(self.stack)
+        """So many clients, almost all of whose connections are at the edge; others' are gone."""
+        wait_until(lambda: edge_sockets(self.stack) < FEW)
         with contextlib.ExitStack() as undo:
             clients = []
             for _ in range(count):
@@ -45,9 +48,8 @@ class Kept:
                 undo.callback(client.close)
                 client.get(path)
                 clients.append(client)
-            wait_until(lambda: edge_sockets(self.stack) >= before + count)
+            wait_until(lambda: edge_sockets(self.stack) >= count)
             yield clients
-        wait_until(lambda: edge_sockets(self.stack) < before + count)
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from holdfast.model.front.errors import ErrorPage
 from holdfast.model.front.files import Files
 from holdfast.model.front.front import Front
 from holdfast.model.path import Hop
+from holdfast.model.values import derived
 from holdfast.programs.fronts import refuse
 from holdfast.programs.nginx import own_descriptors
 from holdfast.readers.contract import Reader
@@ -161,3 +162,19 @@ def test_days_are_written_as_people_do() -> None:
     """Thirty days of expiry are `30d`."""
     text = "[[edge.files]]\nurl = '/static/'\nfolder = 'static'\nexpires = '30d'"
     assert read_project(text, "a").edge.files[0].expires == 2_592_000
+
+
+@pytest.mark.parametrize("program", ["nginx", "haproxy"])
+def test_the_sites_page_says_when_to_come_again(program: Program) -> None:
+    """Where requests beyond N are refused, the page that takes that answer's place says it too."""
+    front = Front(errors=(ErrorPage((503,), "/srv/busy.html"),))
+    hop = sized(program, front)
+    again = (derived("retry_after_s", 7, "as told"), derived("queue_room", 0, "none waits"))
+    site = Site(("127.0.0.1:1",), SLOTS, front=front)
+    plain, told = (
+        "".join(WRITERS[program](one, site).values())
+        for one in (hop, msgspec.structs.replace(hop, values=(*hop.values, *again)))
+    )
+    line = {"nginx": "set $again 7;", "haproxy": '"/srv/busy.html" hdr Retry-After 7'}[program]
+    assert (plain.count(line), plain.count("Retry-After")) == (0, 0)
+    assert told.count(line) == 1
