@@ -20,6 +20,7 @@ from gunicorn.glogging import Logger
 
 from holdfast.wire import READY
 from holdfast.worker.asked import Asked
+from holdfast.worker.clients import with_client
 from holdfast.worker.leaving import is_waiting
 from holdfast.worker.wsgi import Environ, StartResponse, WsgiShim
 
@@ -81,8 +82,9 @@ def make_shim(asked: Asked) -> WsgiShim:
     def force_close(start_response: StartResponse) -> None:
         start_response.__self__.force_close()  # type: ignore[attr-defined]
 
+    app = with_client(asked.app) if asked.behind_edge else asked.app
     return WsgiShim(
-        asked.app,
+        app,
         asked.words,
         asked.identity,
         is_probe,

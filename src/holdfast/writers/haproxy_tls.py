@@ -6,6 +6,7 @@ The certificate has a file's name, by which the runtime API puts another in its 
 from __future__ import annotations
 
 from holdfast.model.path import Hop
+from holdfast.writers import haproxy_clients
 from holdfast.writers.nginx_tls import CIPHERS
 from holdfast.writers.site import Site, explained, plain, value_of
 
@@ -88,6 +89,7 @@ def redirect(hop: Hop, site: Site, process: int, host: str) -> list[str]:
     return [
         "frontend redirect",
         f"    bind {where} backlog {plain(value_of(hop, 'backlog'))}",
+        *haproxy_clients.expecting(site.front.clients),
         f"    http-request deny deny_status 400 if !{{ req.fhdr(host) -m reg {host} }}",
         "    # 308: the method stays what it was",
         f"    http-request redirect location https://{name}{port}%[pathq] code 308",

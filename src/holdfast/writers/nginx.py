@@ -6,7 +6,13 @@ Writes nothing outside its own folder: no log, no pid, no temporary file in /var
 from __future__ import annotations
 
 from holdfast.model.path import Hop
-from holdfast.writers import nginx_admission, nginx_hosts, nginx_tls, nginx_upgrades
+from holdfast.writers import (
+    nginx_admission,
+    nginx_clients,
+    nginx_hosts,
+    nginx_tls,
+    nginx_upgrades,
+)
 from holdfast.writers import nginx_content as content
 from holdfast.writers.nginx_passing import set_lines as _set
 from holdfast.writers.site import Balance, Site, alive, explained, idle_s, plain, value_of
@@ -54,6 +60,7 @@ def render(hop: Hop, site: Site) -> dict[str, str]:
         "",
         *_upstream(hop, site),
         "",
+        *nginx_clients.believing(site.front.clients),
         *nginx_tls.variables(site),
         *nginx_upgrades.variables(site),
         *nginx_admission.variables(hop, site),
@@ -102,7 +109,8 @@ def _server(hop: Hop, site: Site) -> list[str]:
     reuse = "reuseport " if share.value else ""
     idle, every, probes = alive(hop)
     asked = f"so_keepalive={plain(idle)}s:{plain(every)}s:{plain(probes)}"
-    options = f"{nginx_tls.listen(site)}{reuse}backlog={plain(backlog)} {asked}"
+    spoken = nginx_tls.listen(site) + nginx_clients.listening(site.front.clients)
+    options = f"{spoken}{reuse}backlog={plain(backlog)} {asked}"
     listens = [f"listen {where} {options};" for where in site.listen]
     return [
         "    server {",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from holdfast.model.path import Hop
-from holdfast.writers import nginx_hosts
+from holdfast.writers import nginx_clients, nginx_hosts
 from holdfast.writers.site import Site, explained, plain, value_of
 
 INNER = " " * 12
@@ -35,9 +35,7 @@ def passing(
         "proxy_http_version 1.1;",
         *connection,
         "proxy_set_header Host $http_host;",
-        "# overwritten, not added to: what a client claims of itself goes no further",
-        "proxy_set_header X-Forwarded-For $remote_addr;",
-        "proxy_set_header X-Forwarded-Proto $scheme;",
+        *nginx_clients.telling(site.front.clients),
     )
     return [
         f"        location {path} {{",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from holdfast.model.front.tls import Tls
 from holdfast.model.path import Hop
+from holdfast.writers.nginx_clients import listening
 from holdfast.writers.site import Site, explained, plain, value_of
 
 PAIR = "tls.pem"
@@ -93,7 +94,7 @@ def servers(hop: Hop, site: Site) -> list[str]:
         return []
     inner = "        "
     reuse = "reuseport " if value_of(hop, "reuseport").value else ""
-    options = f"{reuse}backlog={plain(value_of(hop, 'backlog'))}"
+    options = f"{listening(site.front.clients)}{reuse}backlog={plain(value_of(hop, 'backlog'))}"
     port = "" if site.port == 443 else f":{site.port}"
     return [
         "",

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from holdfast.model.front.body import Body
 from holdfast.model.front.cache import Cache
 from holdfast.model.front.checks import Checks
+from holdfast.model.front.clients import Clients
 from holdfast.model.front.compression import Compression
 from holdfast.model.front.errors import ErrorPage
 from holdfast.model.front.files import Files
@@ -80,6 +81,13 @@ class Front(Struct, frozen=True, forbid_unknown_fields=True):
             "[what each program does](../edge/cache.md)."
         ),
     ] = None
+    clients: Annotated[
+        Clients,
+        Meta(
+            description="Who says which address a client has: "
+            "[what each program does with it](../edge/client-addresses.md)."
+        ),
+    ] = Clients()
 
     def __post_init__(self) -> None:
         kept = () if self.cache is None else self.cache.paths
