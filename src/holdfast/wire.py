@@ -43,6 +43,9 @@ ENV_CAP: Final = "HOLDFAST_CAP"
 ENV_CONNECTIONS: Final = "HOLDFAST_CONNECTIONS"
 """Connections that a gthread worker has, idle or waiting for a thread; 0: as in gunicorn."""
 
+ENV_WEBSOCKETS_S: Final = "HOLDFAST_WEBSOCKETS_S"
+ENV_STREAMS_S: Final = "HOLDFAST_STREAMS_S"
+"""Over how long a worker that drains tells these to come back."""
 ENV_ADMISSION: Final = "HOLDFAST_ADMISSION"
 """`Places` of the worker, as its text; unset: whoever comes is let in."""
 
@@ -99,11 +102,14 @@ ENGINES: Final = {
 """By name; what the worker runs for each is a file of `worker/engines/`."""
 USUAL_ENGINE: Final = "uvicorn"
 
-# Control messages, worker -> supervisor: {"type": READY}, {"type": CUT, "requests": n}, or
+# Control messages, worker -> supervisor: {"type": READY}, {"type": CUT, "requests": n},
+# {"type": TOLD, "websockets": n, "streams": n}, or
 # {"type": FAILED, "stage": ..., "error": ..., "place": ..., "hint": ..., "trace": ...}.
 READY: Final = "ready"
 CUT: Final = "cut"
 """The grace time is over: so many requests were cut."""
+TOLD: Final = "told"
+"""So many websockets and so many streams of events were told to come back."""
 FAILED: Final = "failed"
 STAGE_IMPORT: Final = "import"
 STAGE_STARTUP: Final = "startup"
@@ -118,8 +124,9 @@ GAUGE_MAGIC: Final = 0x484F4C4446415354  # "HOLDFAST"
 GAUGE_VERSION: Final = 1
 WORDS_PER_ROW: Final = 8
 """64 bytes a row, so that two workers never write the same cache line."""
-STARTED, FINISHED, PID, SLOT, GENERATION, WAITING, REFUSED = range(7)
-"""WAITING: requests without a place yet, which are not in flight; REFUSED: told that there is none.
+STARTED, FINISHED, PID, SLOT, GENERATION, WAITING, REFUSED, UPGRADED = range(8)
+"""WAITING: requests without a place yet, which are not in flight; REFUSED: told that there is none;
+UPGRADED: those in flight that are websockets.
 """
 
 
@@ -138,7 +145,8 @@ def decode(buffer: bytes) -> tuple[list[dict[str, Any]], bytes]:
 class Row:
     """One worker generation's counts: requests started and finished since it was born.
 
-    `waiting` have no place yet, and `refused` got none; neither has started.
+    `waiting` have no place yet, and `refused` got none; neither has started. `upgraded` are those
+    in flight that are websockets.
     """
 
     slot: int
@@ -148,6 +156,7 @@ class Row:
     finished: int
     waiting: int = 0
     refused: int = 0
+    upgraded: int = 0
 
 
 class Gauge:
@@ -188,6 +197,7 @@ class Gauge:
         """Give the row to a new worker generation; its counters start at zero."""
         words = self.words(row)
         words[STARTED] = words[FINISHED] = words[WAITING] = words[REFUSED] = 0
+        words[UPGRADED] = 0
         words[SLOT], words[GENERATION], words[PID] = slot, generation, pid
 
     def free(self, row: int) -> None:
@@ -202,7 +212,7 @@ class Gauge:
             finished = words[FINISHED]
             if words[PID]:
                 who = words[SLOT], words[GENERATION], words[PID]
-                found.append(Row(*who, words[STARTED], finished, words[WAITING], words[REFUSED]))
+                found.append(Row(*who, words[STARTED], finished, *words[WAITING : UPGRADED + 1]))
         return tuple(found)
 
     def in_flight(self) -> int:

@@ -11,8 +11,8 @@ import pytest
 
 from holdfast.wire import FINISHED, REFUSED, STARTED, WAITING, Places
 from holdfast.worker.admission import BODY
-from holdfast.worker.line import Line, Message, Receive
-from holdfast.worker.shim import Send, Shim
+from holdfast.worker.line import Line, Message, Receive, Send
+from holdfast.worker.shim import Shim
 from holdfast.worker.turns import Turns
 from holdfast.worker.wsgi import Environ, StartResponse, WsgiShim
 from tests.helpers import wait_until

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from holdfast.wire import FINISHED, STARTED
-from holdfast.worker.line import Message, Receive
-from holdfast.worker.shim import App, Send, Shim
+from holdfast.worker.line import App, Message, Receive, Send
+from holdfast.worker.shim import Shim
 
 PROBE = "/run/w-0.1.sock"
 
@@ -166,8 +166,8 @@ def test_a_draining_worker_says_close() -> None:
     assert stage.sent[0]["headers"] == [(b"x", b"y"), (b"connection", b"close")]
 
 
-def test_other_scopes_are_not_counted() -> None:
-    """A websocket goes to the app and a lifespan to its watcher, both uncounted."""
+def test_a_websocket_is_counted_and_a_lifespan_is_not() -> None:
+    """A websocket goes to the app and a lifespan to its watcher."""
     seen = []
 
     async def app(scope: Message, receive: Receive, send: Send) -> None:
@@ -176,7 +176,7 @@ def test_other_scopes_are_not_counted() -> None:
     stage = Stage(app)
     asyncio.run(stage.run("websocket"))
     asyncio.run(stage.run("lifespan"))
-    assert (seen, stage.lifespans, stage.counts) == (["websocket"], 1, (0, 0))
+    assert (seen, stage.lifespans, stage.counts) == (["websocket"], 1, (1, 1))
 
 
 def test_the_probe_is_answered_by_the_shim() -> None:

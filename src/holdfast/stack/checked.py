@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import tempfile
+from importlib.util import find_spec
 from typing import Final
 
 from holdfast.model.errors import BadInput, HoldfastError
 from holdfast.stack.config import StackConfig
 from holdfast.wire import ENGINES
 
+WEBSOCKETS: Final = ("wsproto", "websockets")
+"""Either of these packages lets uvicorn speak websockets."""
 FREE_BYTES: Final = 2**20
 """Of a run folder's file system: gauge, edge's files, and the first lines of each log."""
 _A_SLOT: Final = 8
@@ -42,7 +45,22 @@ def check(config: StackConfig) -> None:
         raise BadInput(f"the engine `{config.engine}` caps nothing", hint="leave the cap out")
     if config.edge is not None and config.listen != "slots":
         raise BadInput("an edge dials slots, not a port", hint='use `listen` "slots"')
+    _can_upgrade(config)
     _has_room(config)
+
+
+def _can_upgrade(config: StackConfig) -> None:
+    """Raise BadInput where websockets are asked for and the engine speaks none."""
+    if not config.front.websockets.paths:
+        return
+    fault = f"`[edge.websockets]` asks for what the engine `{config.engine}` cannot"
+    interface = ENGINES[config.engine].interface
+    if interface == "WSGI":
+        hint = "WSGI knows no websockets: leave the table out, or serve them by an ASGI app"
+        raise BadInput(fault, place="edge.websockets", hint=hint)
+    if config.engine == "uvicorn" and not any(map(find_spec, WEBSOCKETS)):
+        hint = f"install `holdfast[websockets]`; uvicorn needs {' or '.join(WEBSOCKETS)}"
+        raise BadInput(fault, place="edge.websockets", hint=hint)
 
 
 def _has_room(config: StackConfig) -> None:

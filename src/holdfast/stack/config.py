@@ -13,7 +13,7 @@ from holdfast.wire import USUAL_ENGINE, Places
 from holdfast.writers.site import Balance
 
 Listen = Literal["tcp", "slots"]
-Kind = Literal["started", "ready", "draining", "died", "backoff", "cut", "stopped"]
+Kind = Literal["started", "ready", "draining", "died", "backoff", "cut", "told", "stopped"]
 EdgeKind = Literal[
     "edge_started",
     "edge_ready",
@@ -78,6 +78,11 @@ class StackConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cap: int = 0
     connections: int = 0
     places: Places | None = None
+
+    @property
+    def front(self) -> Front:
+        """What the edge does for the site; without an edge, what a plain one would."""
+        return Front() if self.edge is None else self.edge.front
 
 
 class Event(msgspec.Struct, frozen=True, tag="event", omit_defaults=True):

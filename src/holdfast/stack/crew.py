@@ -88,6 +88,8 @@ class Worker(Child):
             wire.ENV_ENGINE: config.engine,
             wire.ENV_CAP: config.cap,
             wire.ENV_CONNECTIONS: config.connections,
+            wire.ENV_WEBSOCKETS_S: config.front.websockets.leave,
+            wire.ENV_STREAMS_S: config.front.streams.leave,
             wire.ENV_ADMISSION: config.places.text if config.places else "",
         }
         told = {key: text.replace("{run_dir}", run_dir.path) for key, text in config.env.items()}

@@ -199,6 +199,9 @@ class Workers:
                 case {"type": wire.CUT, "requests": int(requests)}:
                     worker.has_cut = True
                     self._count_cut(worker, requests)
+                case {"type": wire.TOLD, "websockets": int(sockets), "streams": int(streams)}:
+                    text = f"to come back: {sockets:,} websockets, {streams:,} event streams"
+                    self._tell("told", worker, text=text)
                 case {"type": wire.FAILED}:
                     worker.failed = message
         return bool(messages)

@@ -24,6 +24,7 @@ class Asked:
     The supervisor asks on `private`, a unix socket bound to the path `probe`, who is there, and is
     told `identity`. The engine has at most `cap` at once of whatever it caps, and `connections`
     where that is of threads; 0: as it likes. `places` are what is let in to the app.
+    A drain has websockets leave over `websockets_s`, and streams of events over `streams_s`.
     """
 
     app: Callable[..., Any]
@@ -41,6 +42,8 @@ class Asked:
     grace_s: float
     dialler_idle_s: float
     places: wire.Places | None = None
+    websockets_s: float = 0.0
+    streams_s: float = 0.0
 
     @property
     def behind_edge(self) -> bool:
@@ -55,6 +58,8 @@ class Asked:
             self.control,
             grace_s=self.grace_s,
             dialler_idle_s=self.dialler_idle_s,
+            websockets_s=self.websockets_s,
+            streams_s=self.streams_s,
         )
 
 
@@ -84,5 +89,7 @@ def asked(
         keep_alive_s=int(env[wire.ENV_KEEP_ALIVE_S]),
         grace_s=float(env[wire.ENV_GRACE_S]),
         dialler_idle_s=float(env[wire.ENV_DIALLER_IDLE_S]),
+        websockets_s=float(env.get(wire.ENV_WEBSOCKETS_S, "0")),
+        streams_s=float(env.get(wire.ENV_STREAMS_S, "0")),
         places=wire.Places.of(env[wire.ENV_ADMISSION]) if env.get(wire.ENV_ADMISSION) else None,
     )

@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 
 from holdfast.wire import FINISHED, STARTED, WAITING
+from holdfast.worker.lasting import Lasting, Websockets
 
 
 class Held:
     """Requests of this worker: `words` are its row of the gauge, `identity` who answers a probe.
 
-    While `draining`, each answer tells its client to close.
+    While `draining`, each answer tells its client to close. `websockets` and `streams` of events
+    are in flight, and end only if they are told to.
     """
 
-    __slots__ = ("_identity", "_words", "draining")
+    __slots__ = ("_identity", "_words", "draining", "streams", "websockets")
 
     def __init__(self, words: memoryview, identity: dict[str, object]) -> None:
         self._words = words
         self._identity = identity
         self.draining = False
+        self.websockets = Websockets(words)
+        self.streams = Lasting()
 
     @property
     def in_flight(self) -> int:

@@ -11,9 +11,10 @@ import time
 from collections.abc import Iterator
 from typing import Final, Protocol
 
-from holdfast.wire import CUT
+from holdfast.wire import CUT, TOLD
 from holdfast.worker.control import Control
 from holdfast.worker.held import Held
+from holdfast.worker.lasting import NOTICE_S
 
 LINGER_S: Final = 0.1
 """Before it accepts no more: so that connections that are being made arrive, where no new ones are
@@ -54,14 +55,25 @@ class Leaving:
     queue, and new ones never cease to come.
 
     An edge keeps an idle connection `dialler_idle_s`, and may just be sending a request on it; so
-    they are left to it to close. `was_cut` says afterwards whether the grace time was not enough.
+    they are left to it to close. What does not finish by itself is told to come back, once nobody
+    can come back here: websockets evenly over `websockets_s`, streams of events over `streams_s`.
+    `was_cut` says afterwards whether the grace time was not enough.
     """
 
     def __init__(
-        self, door: Door, held: Held, control: Control, *, grace_s: float, dialler_idle_s: float
+        self,
+        door: Door,
+        held: Held,
+        control: Control,
+        *,
+        grace_s: float,
+        dialler_idle_s: float,
+        websockets_s: float = 0.0,
+        streams_s: float = 0.0,
     ) -> None:
         self._door, self._held, self._control = door, held, control
         self._grace_s, self._dialler_idle_s = grace_s, dialler_idle_s
+        self._lasting = ((held.websockets, websockets_s), (held.streams, streams_s))
         self.was_cut = False
 
     def steps(self) -> Iterator[float]:
@@ -75,6 +87,7 @@ class Leaving:
             yield LINGER_S
         door.close()
         yield LINGER_S
+        yield from self._farewell(end_s)
         silent_s = 0.0
         while door.open() and silent_s < self._dialler_idle_s and time.monotonic() < end_s:
             yield LINGER_S
@@ -89,3 +102,16 @@ class Leaving:
                 door.cut()
                 return
             yield min(left_s, LINGER_S)
+
+    def _farewell(self, end_s: float) -> Iterator[float]:
+        """Tell what lasts to end; yields until it has, or has had the time to."""
+        begun_s = time.monotonic()
+        last_s = begun_s + NOTICE_S + max(over_s for _, over_s in self._lasting)
+        counts = [len(kind) for kind, _ in self._lasting]
+        if any(counts):
+            self._control.say(TOLD, websockets=counts[0], streams=counts[1])
+        while any(len(kind) for kind, _ in self._lasting) and time.monotonic() < min(last_s, end_s):
+            passed_s = time.monotonic() - begun_s + LINGER_S
+            for kind, over_s in self._lasting:
+                kind.tell(min(1.0, passed_s / over_s) if over_s else 1.0)
+            yield LINGER_S

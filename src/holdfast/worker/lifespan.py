@@ -7,8 +7,7 @@ does not speak the protocol, and is served without it, as the ASGI specification
 from __future__ import annotations
 
 from holdfast.worker.failure import Failure, raised
-from holdfast.worker.line import Message, Receive
-from holdfast.worker.shim import App, Send
+from holdfast.worker.line import App, Message, Receive, Send
 
 
 class Startup:

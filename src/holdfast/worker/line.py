@@ -14,6 +14,8 @@ from holdfast.wire import Places
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
 Turn = asyncio.Future[bool]
 
 

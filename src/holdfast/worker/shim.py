@@ -6,16 +6,16 @@ drain, `close`; and knows no supervisor.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Iterable
 from typing import Final
 
 from holdfast.wire import FINISHED, NONCE_HEADER, REFUSED, STARTED, WAITING, Places
+from holdfast.worker import upgraded
 from holdfast.worker.admission import BODY, STATUS, refusal
+from holdfast.worker.event_streams import EventStream, streams_events
 from holdfast.worker.held import Held
-from holdfast.worker.line import Line, Message, Receive, take_turn
-
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
+from holdfast.worker.line import App, Line, Message, Receive, Send, take_turn
 
 _NONCE: Final = NONCE_HEADER.encode()
 _CLOSE: Final = (b"connection", b"close")
@@ -52,10 +52,12 @@ class Shim(Held):
         self._probe = probe
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Serve one scope; a websocket passes through unchanged, and uncounted."""
+        """Serve one scope."""
         if scope["type"] != "http":
-            app = self._lifespan if scope["type"] == "lifespan" else self._app
-            await app(scope, receive, send)
+            if scope["type"] == "lifespan":
+                await self._lifespan(scope, receive, send)
+            else:
+                await upgraded.serve(self, self._app, scope, receive, send, self._line)
             return
         server = scope["server"]
         if server is not None and server[1] is None and server[0] == self._probe:
@@ -84,6 +86,9 @@ class Shim(Held):
         words[STARTED] += 1
         try:
             await self._app(scope, receive, answer.send)
+        except (upgraded.Gone, asyncio.CancelledError):
+            if answer.stream is None or not answer.stream.has_ended:
+                raise
         finally:
             answer.end()
 
@@ -120,7 +125,7 @@ class _Answer:
     is called faster than an object, and the nonce's pair goes back as it came.
     """
 
-    __slots__ = ("_line", "_nonce", "_send", "_shim", "complete")
+    __slots__ = ("_headers", "_line", "_nonce", "_send", "_shim", "complete", "stream")
 
     def __init__(
         self, shim: Shim, send: Send, nonce: tuple[bytes, bytes] | None, line: Line | None
@@ -129,26 +134,45 @@ class _Answer:
         self._send = send
         self._nonce = nonce
         self._line = line
+        self._headers: Iterable[tuple[bytes, bytes]] | None = None
+        self.stream: EventStream | None = None
         self.complete = False
 
     def send(self, message: Message) -> Awaitable[None]:
         """Hand a message on: with the nonce, and `close` in a drain, where the answer starts."""
         kind = message["type"]
         if kind == "http.response.body":
-            if message.get("more_body"):
-                return self._send(message)
-            return self._last(message)
-        if kind == "http.response.start" and (self._nonce is not None or self._shim.draining):
-            headers = [*message.get("headers", ())]
-            if self._nonce is not None:
-                headers.append(self._nonce)
-            if self._shim.draining:
-                headers = [pair for pair in headers if pair[0].lower() != b"connection"]
-                headers.append(_CLOSE)
-            message = {**message, "headers": headers}
+            if not message.get("more_body"):
+                return self._last(message)
+            if self._headers is not None:
+                self._look(self._headers)
+            return (self._send if self.stream is None else self.stream.send)(message)
+        if kind == "http.response.start":
+            self._headers = message.get("headers", ())
+            if self._nonce is not None or self._shim.draining:
+                message = {**message, "headers": self._told(self._headers)}
         return self._send(message)
 
+    def _told(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """The headers with what is said besides."""
+        told = [*headers]
+        if self._nonce is not None:
+            told.append(self._nonce)
+        if self._shim.draining:
+            told = [pair for pair in told if pair[0].lower() != b"connection"]
+            told.append(_CLOSE)
+        return told
+
+    def _look(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """Whether a body that comes in parts is a stream of events; looked at once."""
+        self._headers = None
+        if streams_events(headers):
+            self.stream = EventStream(self._send, self._last)
+            self._shim.streams.add(self.stream)
+
     async def _last(self, message: Message) -> None:
+        if self.complete and self.stream is not None:
+            return  # it was ended before the app did
         await self._send(message)
         self.end()
 
@@ -157,5 +181,7 @@ class _Answer:
         if not self.complete:
             self.complete = True
             self._shim._words[FINISHED] += 1
+            if self.stream is not None:
+                self._shim.streams.remove(self.stream)
             if self._line is not None:
                 self._line.leave()

@@ -13,6 +13,7 @@ from typing import Any, Final
 from holdfast.wire import FINISHED, NONCE_HEADER, REFUSED, STARTED, WAITING, Places
 from holdfast.worker.admission import BODY, REASON, STATUS, refusal
 from holdfast.worker.held import Held
+from holdfast.worker.lasting import ends_an_event, is_event_stream
 from holdfast.worker.turns import Turns
 
 Environ = dict[str, Any]
@@ -105,7 +106,19 @@ class WsgiShim(Held):
 class _Answer:
     """One request's answer: its iterable, whose `close` ends the request, exactly once."""
 
-    __slots__ = ("_body", "_close", "_nonce", "_over", "_shim", "_start", "_turns")
+    __slots__ = (
+        *(
+            "_body",
+            "_close",
+            "_has_started",
+            "_is_ending",
+            "_is_stream",
+            "_nonce",
+            "_over",
+            "_shim",
+        ),
+        *("_start", "_turns"),
+    )
 
     def __init__(
         self,
@@ -115,10 +128,14 @@ class _Answer:
         turns: Turns | None = None,
     ) -> None:
         self._shim, self._start, self._nonce, self._turns = shim, start, nonce, turns
-        self._over = False
+        self._over = self._has_started = self._is_stream = self._is_ending = False
 
     def start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
         """The app's `start_response`: adds the nonce, and `close` in a drain."""
+        self._has_started = True
+        if any(name.lower() == "content-type" and is_event_stream(v) for name, v in headers):
+            self._is_stream = True
+            self._shim.streams.add(self)
         if self._nonce is not None:
             headers = [*headers, (NONCE_HEADER, self._nonce)]
         if self._shim.draining:
@@ -135,7 +152,19 @@ class _Answer:
         return self
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self._body)
+        is_plain = self._has_started and not self._is_stream
+        return iter(self._body) if is_plain else self._parts()
+
+    def _parts(self) -> Iterator[bytes]:
+        """The parts of a stream of events, as far as it goes."""
+        for part in self._body:
+            yield part
+            if self._is_ending and ends_an_event(part):
+                return
+
+    def end(self) -> None:
+        """End a stream after its next event."""
+        self._is_ending = True
 
     def close(self) -> None:
         """The server has sent all, or given up."""
@@ -150,5 +179,7 @@ class _Answer:
         if not self._over:
             self._over = True
             self._shim._count(FINISHED)
+            if self._is_stream:
+                self._shim.streams.remove(self)
             if self._turns is not None:
                 self._turns.leave()

@@ -104,7 +104,7 @@ def _text(hop: Hop, site: Site, process: int) -> str:
         *_buffered(hop),
         *haproxy_admission.rules(hop, site, BACKEND),
         *haproxy_clients.believing(site.front.clients),
-        *haproxy_clients.telling(site.front.clients),
+        *haproxy_clients.telling(),
         *haproxy_tls.told(site),
         *content.frontend(site.front),
         *haproxy_clients.scheme(site.front.clients),

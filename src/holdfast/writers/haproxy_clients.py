@@ -31,7 +31,7 @@ def believing(clients: Clients) -> list[str]:
     ]
 
 
-def telling(clients: Clients) -> list[str]:
+def telling() -> list[str]:
     """What the frontend sends on: no other header in which a worker could believe anybody."""
     return [
         "    # overwritten, not added to: what a client claims of itself goes no further",

@@ -29,9 +29,14 @@ def variables(site: Site) -> list[str]:
 def locations(hop: Hop, site: Site) -> list[str]:
     """A location for each path that the site names, and one for all others."""
     sockets, streams = site.front.websockets.paths, site.front.streams.paths
+    named = dict.fromkeys((*sockets, *streams))
     kept = site.front.cache.paths if site.front.cache else ()
-    lines = [] if "/" in (*sockets, *streams, *kept) else passing(hop, site)
-    for path in dict.fromkeys((*sockets, *streams)):
+    lines = [] if "/" in (*named, *kept) else passing(hop, site)
+    for path in named:
+        bare = path.rstrip("/")
+        if path != bare and bare and bare not in named:
+            # which nginx would answer itself: that the path has a slash at its end
+            lines += passing(hop, site, f"= {bare}")
         own = _AT_ONCE if path in streams else ()
         if path in sockets:
             idle = "websocket_idle_s"

@@ -25,8 +25,9 @@ from holdfast.worker import aio
 from holdfast.worker.accepted import Accepted
 from holdfast.worker.asked import Asked
 from holdfast.worker.leaving import is_waiting
-from holdfast.worker.line import Message, Receive
-from holdfast.worker.shim import Send, Shim
+from holdfast.worker.line import Message, Receive, Send
+from holdfast.worker.shim import Shim
+from holdfast.worker.upgraded import Interruptible
 
 END_S = 1.0
 """What granian is given to end its threads."""
@@ -94,6 +95,9 @@ class _Worker:
 
     def _call(self, scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
         scope["state"] = self._state.copy()
+        if scope["type"] == "websocket":
+            calls = Interruptible(receive, send)
+            receive, send = calls.receive, calls.send
         return self._shim(scope, receive, send)
 
     def waiting(self) -> bool:

@@ -15,7 +15,8 @@ from hypercorn.asyncio.worker_context import WorkerContext
 from holdfast.worker import aio
 from holdfast.worker.asked import Asked
 from holdfast.worker.leaving import is_waiting
-from holdfast.worker.shim import App, Shim
+from holdfast.worker.line import App
+from holdfast.worker.shim import Shim
 
 NEVER = 2**62
 """Requests after which hypercorn would close a connection by itself."""

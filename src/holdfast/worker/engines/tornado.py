@@ -9,6 +9,7 @@ import asyncio
 import errno
 import socket
 from collections.abc import Awaitable
+from http import HTTPStatus
 from typing import Any, Final
 
 from tornado import httputil
@@ -19,7 +20,9 @@ from holdfast.wire import FINISHED, NONCE_HEADER, REFUSED, STARTED, WAITING
 from holdfast.worker import aio
 from holdfast.worker.admission import BODY, REASON, STATUS, refusal
 from holdfast.worker.asked import Asked
+from holdfast.worker.detached import Detached, Streaming
 from holdfast.worker.held import Held
+from holdfast.worker.lasting import is_event_stream
 from holdfast.worker.leaving import is_waiting
 from holdfast.worker.line import Line, Turn
 
@@ -152,6 +155,8 @@ class _Connection:
         self._nonce: str | None = None
         self.line: Line | None = None
         """Where its place is from, if it has one."""
+        self._is_upgraded = False
+        self._stream: Streaming | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -166,6 +171,8 @@ class _Connection:
         """The request is over; counted once."""
         if self._is_counted:
             self._is_counted = False
+            if self._stream is not None:
+                self._server.streams.remove(self._stream)
             self._server.end(self._server_conn)
             if self.line is not None:
                 self.line.leave()
@@ -192,19 +199,36 @@ class _Connection:
         if self._server.draining:
             headers["Connection"] = "close"
             self._inner._disconnect_on_finish = True
-        return self._inner.write_headers(start_line, headers, chunk)
+        self._is_upgraded = start_line.code == HTTPStatus.SWITCHING_PROTOCOLS
+        sent = self._inner.write_headers(start_line, headers, chunk)
+        if self._is_counted and is_event_stream(headers.get("Content-Type", "")):
+            self._stream = Streaming(self._inner, self.finish)
+            self._stream.sent(chunk or b"")
+            self._server.streams.add(self._stream)
+        return sent
+
+    def write(self, chunk: bytes) -> Any:
+        """A part of the answer."""
+        return (self._inner if self._stream is None else self._stream).write(chunk)
 
     def finish(self) -> None:
-        """The answer is whole, or its handler has given up."""
+        """The answer is whole, or its handler has given up; one that upgrades has only begun."""
+        if self._stream is not None and self._stream.has_ended:
+            return
         try:
             self._inner.finish()
         finally:
-            self.end()
+            if not self._is_upgraded:
+                self.end()
 
     def detach(self) -> Any:
-        """A websocket takes the connection over: it is no request any more."""
-        self.end()
-        return self._inner.detach()
+        """A websocket takes the connection over, and is in flight until that closes."""
+        stream = self._inner.detach()
+        if self._is_upgraded:
+            Detached(stream, self._server.websockets, self.end)
+        else:
+            self.end()
+        return stream
 
 
 class _Message(httputil.HTTPMessageDelegate):
