@@ -6,11 +6,16 @@ import asyncio
 import os
 from typing import Any
 
+PART, PARTS = b"x" * 65_536, 128
+
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] == "websocket":
         await echo(receive, send)
     elif scope["type"] == "http":
+        if scope["path"] == "/large":
+            await large(send)
+            return
         is_stream = scope["path"].startswith(("/events", "/slow"))
         await (events if is_stream else answer)(scope, receive, send)
 
@@ -39,6 +44,14 @@ async def events(scope: Any, receive: Any, send: Any) -> None:
         while number and "slow" in scope["path"]:
             if (await receive())["type"] == "http.disconnect":
                 return
+
+
+async def large(send: Any) -> None:
+    """An answer that is larger than all buffers on its way."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for number in range(PARTS):
+        more = number < PARTS - 1
+        await send({"type": "http.response.body", "body": PART, "more_body": more})
 
 
 async def answer(scope: Any, receive: Any, send: Any) -> None:

@@ -8,6 +8,8 @@ import os
 from tornado.web import Application, RequestHandler
 from tornado.websocket import WebSocketHandler
 
+PART, PARTS = b"x" * 65_536, 128
+
 
 class Echo(WebSocketHandler):
     async def on_message(self, message: str | bytes) -> None:
@@ -24,6 +26,13 @@ class Events(RequestHandler):
                 await asyncio.sleep(0.01)
 
 
+class Large(RequestHandler):
+    async def get(self) -> None:
+        for _ in range(PARTS):
+            self.write(PART)
+            await self.flush()
+
+
 class Who(RequestHandler):
     async def get(self) -> None:
         self.finish(b"%d" % os.getpid())
@@ -31,4 +40,4 @@ class Who(RequestHandler):
     post = get
 
 
-app = Application([(r"/ws/.*", Echo), (r"/events", Events), (r"/.*", Who)])
+app = Application([(r"/ws/.*", Echo), (r"/events", Events), (r"/large", Large), (r"/.*", Who)])
