@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 
 from holdfast.checks.audit import audit
 from holdfast.model.errors import Impossible
+from holdfast.model.front.clients import Clients
+from holdfast.model.front.front import Front
+from holdfast.model.front.upgrades import Streams, Websockets
 from holdfast.model.path import Demand, Hop, Host, Kind, Path, Protocol
 from holdfast.model.tuning import Keeper, Tuning
 from holdfast.model.values import assumed
@@ -29,6 +32,7 @@ from tests.sizing.test_law_1 import COSTS, EDGES, behind, demands, host
 from tests.sizing.test_tune import LISTENING, machine, machines
 
 WRITERS = {"nginx": nginx.render, "haproxy": haproxy.render}
+WAITS = {"nginx": "proxy_read_timeout_s", "haproxy": "timeout_tunnel_s"}
 GIVEN = {"nofile", *(cost.setting for cost in COSTS)}
 """What no file of an edge says: what it is given at its start, and what was measured of it."""
 DROP_IN = "etc/systemd/system/app.service.d/90-holdfast.conf"
@@ -36,6 +40,13 @@ GROUP = ("cgroup_memory_max", "cpu_quota_cores", "pids_max")
 """What a control group gives: a unit says it, a login's limits do not."""
 BALANCES: tuple[Balance, ...] = ("least", "round_robin", "random_two")
 
+
+PLAIN = Front()
+LASTING = Front(
+    websockets=Websockets(paths=("/ws/", "/live"), idle=600.0),
+    streams=Streams(paths=("/events", "/live"), idle=3_600.0),
+    clients=Clients(trusted=("10.0.0.0/8",)),
+)
 
 VALUES = {"net.ipv4.ip_local_port_range": ("port_low", "port_high")}
 """Sysctls that are several values of a host."""
@@ -46,11 +57,13 @@ def slots_of(sized: Path) -> tuple[str, ...]:
     return tuple(f"/run/slot-{number}.sock" for number in range(sized.hop("workers").processes))
 
 
-def edge_files(sized: Path, spare: int = 0, balance: Balance = "least") -> dict[str, str]:
+def edge_files(
+    sized: Path, spare: int = 0, balance: Balance = "least", front: Front = PLAIN
+) -> dict[str, str]:
     """What the edge of a sized path is written as."""
     edge = next(hop for hop in sized.hops if hop.program in WRITERS)
     extra = tuple(f"/run/spare-{number}.sock" for number in range(spare))
-    site = Site(("127.0.0.1:80",), slots_of(sized), extra, balance=balance)
+    site = Site(("127.0.0.1:80",), slots_of(sized), extra, balance=balance, front=front)
     return WRITERS[edge.program](edge, site)
 
 
@@ -148,6 +161,25 @@ def test_what_is_written_holds_and_breaks_no_law(edge: EdgeLayout) -> None:
         assert found.holds.sure >= asked.in_flight
 
     holds()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("edge", EDGES[1:], ids=("nginx", "haproxy"))
+def test_each_way_of_what_lasts_breaks_no_law(edge: EdgeLayout) -> None:
+    """With websockets, streams of events and trusted balancers an audit finds as little: each of
+    nginx's locations is a way that holds the number, and waits as long as it was told to."""
+    asked = Demand(2_000, (Kind("items", 1.0, 10.0),), burst=400)
+    layout = msgspec.structs.replace(edge, front=LASTING)
+    sized = size(asked, host(), behind(layout))
+    paths = all_through_text(sized, read_back(edge_files(sized, front=LASTING)), sized.hosts[0])
+    waits = set()
+    for path in paths:
+        found = audit(path, asked, asked.in_flight)
+        assert found.findings == ()
+        assert found.holds.sure >= asked.in_flight
+        told = path.hop("edge").get(WAITS[edge.program])
+        waits.add(told and told.value)
+    assert waits == {"nginx": {90.0, 600.0, 3_600.0}, "haproxy": {600.0}}[edge.program]
 
 
 def judge_tuned(asked: Demand, before: Host, edge: EdgeLayout, *, unit: bool) -> int:
