@@ -24,7 +24,8 @@ EDGE_COSTS: Final = (
     "request_cpu_s",
 )
 TLS_COSTS: Final = (
-    *("tls_connection_bytes", "tls_handshake_cpu_s", "tls_resumed_cpu_s", "tls_load_cpu_s"),
+    *("tls_connection_bytes", "h2_request_bytes"),
+    *("tls_handshake_cpu_s", "tls_resumed_cpu_s", "tls_load_cpu_s"),
 )
 SPARE_DESCRIPTORS: Final = 15
 """Beyond an idle worker's: what an app opens for itself."""

@@ -6,7 +6,8 @@ Before one plain ASGI app, plain and over TLS 1.3 with a certificate of P-256, s
 shake hands, are answered once and stay idle; then each has a request in flight. What an end over
 TLS takes more than a plain one is between the two sizes, so that no process's base is in it.
 Handshakes are new ones, resumed ones, and new ones of a certificate that nginx reads for each, in
-turns, less what a connection without TLS takes; as processor time of the edge's processes. Writes
+turns, less what a connection without TLS takes; as processor time of the edge's processes. Requests
+of HTTP/2 are held by h2load, a hundred a client. Writes
 bench/results/edge-tls-profile.json; `--facts` writes its rows into facts/profiles.json.
 """
 
@@ -28,7 +29,7 @@ from typing import Any, get_args
 
 import msgspec
 from _facts import tls_rows, write_rows
-from _rig import RESULTS, busy_s, save, wait
+from _rig import RESULTS, busy_s, need, save, wait
 
 from holdfast.cli.context import Options, plan_path
 from holdfast.cli.up import stack_config
@@ -43,6 +44,7 @@ SIZES = (2_000, 6_000)
 MEAN_S = 3_600.0
 """No request that is held ends before it was measured."""
 ROUNDS, HANDSHAKES, AT_ONCE = 5, 400, 16
+STREAMED, STREAMS = (1_000, 4_000), 100
 A_BATCH, END = 500, b"waited\n"
 HEALTH = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n"
 HELD = b"GET /wait/1 HTTP/1.1\r\nhost: x\r\n\r\n"
@@ -121,6 +123,22 @@ def held(program: Program, clients: int, tls: Tls | None) -> dict[str, float]:
     }
 
 
+def streamed(program: Program, requests: int) -> dict[str, int]:
+    """Bytes of the edge with so many requests of HTTP/2 clients that have `STREAMS` each."""
+    load = need("h2load", "nghttp2-client")
+    with stack(program, requests, Tls(self_signed=True)) as made:
+        before = used(made)[0]
+        counts = ["-n", str(requests), "-c", str(requests // STREAMS), "-m", str(STREAMS)]
+        asked = [load, *counts, f"https://127.0.0.1:{made.port}/wait/1"]
+        with subprocess.Popen(asked, stdout=subprocess.DEVNULL) as clients:
+            try:
+                wait(functools.partial(is_held, made, requests), what=f"{requests} streams")
+                held_bytes = used(made)[0]
+            finally:
+                clients.kill()
+    return {"requests": requests, "base_bytes": before, "held_bytes": held_bytes}
+
+
 def is_held(made: StackProcess, count: int) -> bool:
     """Whether so many are in flight."""
     return made.gauge.in_flight() == count
@@ -166,8 +184,15 @@ def shaken(program: Program, pair: Tls) -> dict[str, list[float]]:
     return found
 
 
-def costs(runs: list[dict[str, Any]], rounds: dict[str, list[float]]) -> dict[str, float]:
-    """The row of the facts: between the sizes, over TLS less plain; handshakes by medians."""
+def costs(
+    runs: list[dict[str, Any]],
+    rounds: dict[str, list[float]],
+    streams: list[dict[str, int]],
+) -> dict[str, float]:
+    """The row of the facts: between the sizes, over TLS less plain; handshakes by medians.
+
+    A request of HTTP/2: what it takes more than one of HTTP/1.1 and its share of a connection.
+    """
     each: dict[tuple[str, str], float] = {}
     for kind in ("plain", "tls"):
         low, high = (run[kind] for run in runs)
@@ -176,8 +201,13 @@ def costs(runs: list[dict[str, Any]], rounds: dict[str, list[float]]) -> dict[st
             each[kind, state] = grown / (high["clients"] - low["clients"])
     more = {s: each["tls", s] - each["plain", s] for s in ("idle_bytes", "held_bytes")}
     plain, full, resumed, loaded = (statistics.median(rounds[name]) for name in rounds)
+    low, high = streams
+    grown = (high["held_bytes"] - high["base_bytes"]) - (low["held_bytes"] - low["base_bytes"])
+    stream = grown / (high["requests"] - low["requests"])
+    stream -= each["plain", "held_bytes"] + max(more.values()) / STREAMS
     return {
         "tls_connection_bytes": round(max(more.values())),
+        "h2_request_bytes": round(max(0.0, stream)),
         "tls_idle_more_bytes": round(more["idle_bytes"]),
         "tls_held_more_bytes": round(more["held_bytes"]),
         "tls_handshake_cpu_s": round(full - plain, 7),
@@ -215,9 +245,11 @@ def main() -> None:
                 }
                 for size in SIZES
             ]
-            found[program] = {**costs(runs, rounds), "runs": runs, "rounds": rounds}
+            streams = [streamed(program, size) for size in STREAMED]
+            taken = costs(runs, rounds, streams)
+            found[program] = {**taken, "runs": runs, "rounds": rounds, "streams": streams}
             save("edge-tls-profile", found)
-            print(program, costs(runs, rounds))
+            print(program, taken)
     if given.facts:
         write_rows(tls_rows())
 

@@ -52,4 +52,4 @@ def _costs(hop: Hop) -> tuple[Value, ...]:
     why = f"{hop.program} {row['version']}, {row['date']}, {row['source']}"
     names = (name for name in (*COSTS, *ENDS) if name in row)
     found = tuple(Value(name, row[name], Source.MEASURED, why) for name in names)
-    return (*found, *tls_costs(hop.program)[:1]) if hop.get("ssl") is not None else found
+    return (*found, *tls_costs(hop.program)[:2]) if hop.get("ssl") is not None else found

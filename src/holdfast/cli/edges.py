@@ -28,7 +28,8 @@ NONE: Final = "none"
 COSTS: Final = ("base_bytes", "connection_bytes", "request_bytes", "idle_bytes", "request_cpu_s")
 """What an edge's row of the facts says that a hop carries."""
 TLS_COSTS: Final = (
-    *("tls_connection_bytes", "tls_handshake_cpu_s", "tls_resumed_cpu_s", "tls_load_cpu_s"),
+    *("tls_connection_bytes", "h2_request_bytes"),
+    *("tls_handshake_cpu_s", "tls_resumed_cpu_s", "tls_load_cpu_s"),
 )
 LONGEST_S: Final = 60.0
 LONGEST_MEANS: Final = 20
@@ -187,8 +188,8 @@ def edge_costs(program: Program, front: Front) -> tuple[Value, ...]:
 
 
 def tls_costs(program: str) -> tuple[Value, ...]:
-    """What TLS takes: bytes of a connection, seconds of a handshake, of one that resumes, and of
-    reading a certificate that may change."""
+    """What TLS takes: bytes of a connection, and what a request of HTTP/2 takes more; seconds of a
+    handshake, of one that resumes, and of reading a certificate that may change."""
     row = read_profiles()[f"{program}-tls"]
     why = f"{program} {row['version']}, {row['date']}, {row['source']}"
     return tuple(Value(name, row[name], Source.MEASURED, why) for name in TLS_COSTS)

@@ -17,6 +17,7 @@ A_BLOCK: Final = 200
 def memory(hop: Hop, path: Path, demand: Demand) -> tuple[float, float, float]:
     """Bytes of TLS in a hop: what it remembers of sessions, of a request's share of its client's
     connection, of an idle client. All zero where `tls_connection_bytes` is not said of it.
+    Clients with several requests at once speak HTTP/2, of which a request takes more.
 
     nginx's workers share what they remember; each process of HAProxy has its own.
     """
@@ -24,9 +25,10 @@ def memory(hop: Hop, path: Path, demand: Demand) -> tuple[float, float, float]:
     if not each:
         return 0.0, 0.0, 0.0
     clients, idle, _ = arriving(hop, path, demand)
+    stream = number(hop, "h2_request_bytes") if demand.streams > 1 else 0.0
     cache = number(hop, "ssl_session_cache")
     cache += number(hop, "tune_ssl_cachesize") * A_BLOCK * hop.processes
-    return cache, each * clients, each * idle
+    return cache, each * clients + stream, each * idle
 
 
 class Storm(msgspec.Struct, frozen=True):

@@ -98,7 +98,7 @@ def _text(hop: Hop, site: Site, process: int) -> str:
         *_vanished(hop),
         "    # the port speaks HTTP/1.1: one that begins with HTTP/2 is answered 400",
         "    option disable-h2-upgrade",
-        *haproxy_tls.unsized(site),
+        *haproxy_tls.unsized(hop, site),
         *_refused(hop, haproxy_tls.versions(site)),
         *haproxy_upgrades.rules(site),
         *_buffered(hop),

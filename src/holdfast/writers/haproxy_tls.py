@@ -53,15 +53,16 @@ def versions(site: Site) -> str:
     return "1.0 1.1 2.0" if tls is not None and tls.http2 else "1.0 1.1"
 
 
-def unsized(site: Site) -> list[str]:
+def unsized(hop: Hop, site: Site) -> list[str]:
     """Have a body of HTTP/2 whose length nobody says treated as a chunked one."""
     tls = site.front.tls
     if tls is None or not tls.http2:
         return []
+    wait = plain(value_of(hop, "timeout_http_request_s"))
     open_ended = "{ fc_http_major 2 } !{ req.fhdr(content-length) -m found }"
     return [
         "    # a body of HTTP/2 need not say its length: it is judged as a chunked one is",
-        f"    http-request wait-for-body time 10s if {open_ended}",
+        f"    http-request wait-for-body time {wait}s if {open_ended}",
         f"    http-request set-var(txn.open) bool(true) if {open_ended} {{ req.body_len gt 0 }}",
         "    acl chunked var(txn.open) -m bool",
     ]
