@@ -28,12 +28,12 @@ from holdfast.sizing.tune import tune
 from holdfast.writers import haproxy, limits, nginx, sysctl, systemd
 from holdfast.writers.site import Balance, Site
 from tests.checks.folder import audited
-from tests.sizing.test_law_1 import COSTS, EDGES, behind, demands, host
+from tests.sizing.test_law_1 import COSTS, EDGES, SECURED, TLS_COSTS, behind, demands, host
 from tests.sizing.test_tune import LISTENING, machine, machines
 
 WRITERS = {"nginx": nginx.render, "haproxy": haproxy.render}
 WAITS = {"nginx": "proxy_read_timeout_s", "haproxy": "timeout_tunnel_s"}
-GIVEN = {"nofile", *(cost.setting for cost in COSTS)}
+GIVEN = {"nofile", *(cost.setting for cost in (*COSTS, *TLS_COSTS))}
 """What no file of an edge says: what it is given at its start, and what was measured of it."""
 DROP_IN = "etc/systemd/system/app.service.d/90-holdfast.conf"
 GROUP = ("cgroup_memory_max", "cpu_quota_cores", "pids_max")
@@ -63,7 +63,9 @@ def edge_files(
     """What the edge of a sized path is written as."""
     edge = next(hop for hop in sized.hops if hop.program in WRITERS)
     extra = tuple(f"/run/spare-{number}.sock" for number in range(spare))
-    site = Site(("127.0.0.1:80",), slots_of(sized), extra, balance=balance, front=front)
+    besides = ("127.0.0.1:81",) if front.tls is not None else ()
+    where = ("127.0.0.1:80",)
+    site = Site(where, slots_of(sized), extra, balance=balance, front=front, redirect=besides)
     return WRITERS[edge.program](edge, site)
 
 
@@ -144,7 +146,9 @@ def tuned_host(tuning: Tuning, before: Host, reads: list[Read]) -> Host:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("edge", EDGES[1:], ids=("nginx", "haproxy"))
+@pytest.mark.parametrize(
+    "edge", [*EDGES[1:], *SECURED], ids=("nginx", "haproxy", "nginx-tls", "haproxy-tls")
+)
 def test_what_is_written_holds_and_breaks_no_law(edge: EdgeLayout) -> None:
     """An audit of the rendered edge has no finding, and is sure of the number."""
 
@@ -155,7 +159,7 @@ def test_what_is_written_holds_and_breaks_no_law(edge: EdgeLayout) -> None:
             sized = size(asked, host(), behind(edge))
         except Impossible:
             return
-        reads = read_back(edge_files(sized, spare, balance))
+        reads = read_back(edge_files(sized, spare, balance, edge.front))
         found = audit(through_text(sized, reads, sized.hosts[0]), asked, asked.in_flight)
         assert found.findings == ()
         assert found.holds.sure >= asked.in_flight
