@@ -122,6 +122,20 @@ def test_a_killed_process_loses_what_it_held_and_no_more(killed: Victim) -> None
         assert begun(stack) == (BUSY + 200, BUSY + 200)
 
 
+@pytest.mark.parametrize("killed", [SERVING[0], SERVING[2]])
+def test_clients_that_come_back_at_once_find_places(killed: Victim) -> None:
+    """Those of a killed process ask again in the same instant, and no other one has too many."""
+    with running(**killed.fields()) as stack, crowd(stack.port, BUSY) as clients:
+        wait_for_in_flight(stack, BUSY)
+        pid = killed.pid(stack)
+        held = held_by(pid, stack.port)
+        os.kill(pid, signal.SIGKILL)
+        with crowd(stack.port, held) as back:
+            wait_for_in_flight(stack, BUSY)
+            assert answered(back) == held
+        assert answered(clients) == BUSY - held
+
+
 @every
 def test_requests_whose_clients_are_gone_are_finished_once(killed: Victim) -> None:
     """The app goes on with 2,000 requests while their edge dies, and begins none of them twice."""

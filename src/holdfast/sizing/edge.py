@@ -98,11 +98,27 @@ def _processes(demand: Demand, host: Host, layout: EdgeLayout) -> int:
 
 
 def _each(demand: Demand, count: int) -> tuple[int, int]:
-    """Requests and idle clients of the fullest of `count` processes: the kernel hashes clients."""
-    spread = Spread.HASH if count > 1 else Spread.ONLY
-    by = demand.streams
-    requests = on_one(demand.in_flight, count, spread, demand.miss, together=by)
-    return requests, on_one(demand.idle, count, spread, demand.miss, spare=False)
+    """Requests and idle clients of the fullest of `count` processes: the kernel hashes clients.
+
+    Where another one dies, its clients come back at once, and are hashed over all sockets, its own
+    among them: each has 1/count of them more.
+    """
+    if count == 1:
+        requests = on_one(demand.in_flight, 1, Spread.ONLY, demand.miss)
+        return requests, demand.idle
+
+    def with_back(asked: int, together: float) -> int:
+        own = on_one(asked, count, Spread.HASH, demand.miss, together=together)
+        back = on_one(own, count, Spread.HASH, demand.miss, together=together)
+        return min(own + back, asked)
+
+    return with_back(demand.in_flight, demand.streams), with_back(demand.idle, 1.0)
+
+
+def _of(count: int) -> str:
+    """The processes in a formula: each has room for clients of one other."""
+    back = f", 1/{count} of another one's among them that come back when it dies,"
+    return f"{count}{back if count > 1 else ''}"
 
 
 def _connections(demand: Demand, layout: EdgeLayout, count: int) -> int:
@@ -162,7 +178,7 @@ def _nginx(demand: Demand, host: Host, layout: EdgeLayout, count: int) -> tuple[
         derived(
             "worker_connections",
             connections,
-            f"{requests:,} requests on the fullest of {count} x {taken:g} / (15/16) "
+            f"{requests:,} requests on the fullest of {_of(count)} x {taken:g} / (15/16) "
             f"+ {idle:,} idle clients{hosts.kept(_kept(demand, layout, count))} "
             f"+ 1 + {_listeners(layout)} listeners",
         ),
@@ -214,8 +230,8 @@ def _haproxy(
         derived(
             "maxconn",
             maxconn,
-            f"{requests:,} requests on the fullest of {count} + {idle:,} idle clients; it fixes "
-            f"maxsock, 2 x {maxconn:,} + own",
+            f"{requests:,} requests on the fullest of {_of(count)} + {idle:,} idle clients; it "
+            f"fixes maxsock, 2 x {maxconn:,} + own",
         ),
         _files("ulimit_n", needed, host, f"maxsock: 2 x {maxconn:,} + {own} of its own"),
         derived("nbthread", threads, f"{host.cores:g} cores / {count} processes"),
