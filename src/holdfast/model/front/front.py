@@ -44,7 +44,10 @@ class Front(Struct, frozen=True, forbid_unknown_fields=True):
     ] = Streams()
     hosts: Annotated[
         tuple[Upstream, ...],
-        Meta(description="The hosts that serve the app, in place of workers on this one."),
+        Meta(
+            description="The hosts that serve the app, in place of workers on this one: "
+            "[what is lost with one](../edge/hosts.md)."
+        ),
     ] = ()
     spare_hosts: Annotated[
         int, Meta(ge=0, description="So many hosts may be lost, and the others hold the number.")
@@ -53,7 +56,8 @@ class Front(Struct, frozen=True, forbid_unknown_fields=True):
         Checks | None,
         Meta(
             description="How the edge finds out that a host is not well; with a `path` and no "
-            "hosts, HAProxy asks each worker. Hosts are checked whether this is written or not."
+            "hosts, HAProxy asks each worker. Hosts are checked whether this is written or not: "
+            "[what each program does](../edge/checks.md)."
         ),
     ] = None
     files: Annotated[
