@@ -17,7 +17,8 @@ from holdfast.sizing.edge import size_edge
 from holdfast.sizing.hosts import left
 from holdfast.sizing.layout import EdgeLayout, Program
 from holdfast.writers.site import Site, seconds
-from tests.edges import PROGRAMS, demand, host
+from tests.cli.run import tried
+from tests.edges import BUSY, PROGRAMS, demand, host
 from tests.readers.test_round_trip import everything
 from tests.writers.test_edges import WRITERS, check
 
@@ -76,6 +77,15 @@ def test_every_reason_stands_in_the_text(program: Program) -> None:
     flat = " ".join("".join(WRITERS[program](hop, site).values()).replace("# ", "").split())
     counts = {"log_files", "listeners", "stats_sockets"}
     assert [v.setting for v in hop.values if v.setting not in counts and v.why not in flat] == []
+
+
+@pytest.mark.parametrize("program", ["nginx", "haproxy"])
+def test_the_audit_of_it_finds_nothing(program: Program, tmp_path: Path) -> None:
+    """Law 1 through text: no finding, and the number is surely held."""
+    for name, text in texts(program, Front(hosts=THREE)).items():
+        (tmp_path / name).write_text(text)
+    done = tried("audit", str(tmp_path), "-n", str(BUSY))
+    assert (done.returncode, "no findings" in done.stdout) == (0, True), done.stdout
 
 
 def test_a_heavier_host_has_its_part_of_the_cap() -> None:

@@ -150,7 +150,11 @@ def _of_hosts(values: tuple[Value, ...], demand: Demand, layout: EdgeLayout) -> 
                 f"{checks.fall} x ({checks.interval:g} + {checks.patience_s:g}) s; then one "
                 "request finds out whether the host is back",
             ),
-            derived("proxy_next_upstream_tries", tries, f"a host, and {tries - 1} others after it"),
+            derived(
+                "proxy_next_upstream_tries",
+                tries,
+                f"a host and {tries - 1} more: one for each that may be lost",
+            ),
             derived(
                 "proxy_next_upstream_timeout_s",
                 CONNECT_S * (tries - 1) + 1,
