@@ -51,8 +51,9 @@ def test_a_plan_for_sync_is_refused_with_what_it_holds() -> None:
     """One request in a worker: exit code 2, the number that fits, and the way out."""
     done = holdfast("plan", "-n", "20k", "--engine", "sync", "--edge", "none")
     assert done.returncode == 2
-    assert "sync workers" in done.stderr
-    assert "1 in flight fit here; or use an engine that holds more" in done.stderr
+    assert "need as many sync workers" in done.stderr
+    assert "1 in flight is sure here" in done.stderr
+    assert "use an engine that holds more" in done.stderr
 
 
 def test_an_engine_beside_a_url_is_refused() -> None:

@@ -8,9 +8,11 @@ import pytest
 from holdfast import wire
 from holdfast.model.errors import Impossible
 from holdfast.model.path import Demand, Kind
+from holdfast.model.values import Source, Value
 from holdfast.programs.catalog import LIMITS, path_walls
+from holdfast.programs.kernel import memory_parts
 from holdfast.sizing.engines import ENGINES, MOST_THREADS
-from holdfast.sizing.layout import EdgeLayout
+from holdfast.sizing.layout import EdgeLayout, Layout
 from holdfast.sizing.path import all_limits, needed, size
 from tests.sizing.test_law_1 import EDGES, LAYOUT, behind, host
 
@@ -71,14 +73,36 @@ def test_threads_count_as_processes() -> None:
     assert 0 < caught.value.fits < 2_000
 
 
-def test_sync_is_refused_with_what_it_holds() -> None:
-    """A request in each worker holds no 20,000: said with the number that fits."""
-    layout = msgspec.structs.replace(LAYOUT, engine="sync")
+@pytest.mark.parametrize(("edge", "sure"), [(None, 1), *((edge, 0) for edge in EDGES if edge)])
+def test_sync_is_refused_with_what_it_holds(edge: EdgeLayout | None, sure: int) -> None:
+    """A request in each worker holds no 20,000: said with what is sure, and with what as many
+    workers as the host has processes for answer at best."""
+    layout = msgspec.structs.replace(behind(edge), engine="sync")
     with pytest.raises(Impossible) as caught:
-        size(demand(20_000), host(), layout)
-    assert "1 in each of" in caught.value.fault
+        size(demand(20_000), host(pids_max=300), layout)
+    words = caught.value.fault.replace(",", "").split()
+    best = int(words[words.index("of") - 1])
+    assert 200 < best < 300
+    assert f"they answer {best} at once at best" in caught.value.fault
     assert "use an engine that holds more" in (caught.value.hint or "")
-    assert caught.value.fits == 1
+    assert caught.value.fits == sure
+
+
+def test_what_the_kernel_keeps_for_threads_is_planned() -> None:
+    """A thread a request takes memory of the kernel's, which no worker's own memory shows."""
+    thread = Value("thread_bytes", 28_000, Source.MEASURED, "typed in")
+    plain = msgspec.structs.replace(LAYOUT, engine="gthread")
+    threaded = msgspec.structs.replace(plain, thread_bytes=thread)
+
+    def request_bytes(layout: Layout) -> float:
+        path = size(demand(3_000), host(), layout)
+        return memory_parts(path.hop("workers"), path, demand(3_000))[1]
+
+    assert request_bytes(threaded) - request_bytes(plain) == pytest.approx(28_000)
+    gevent = msgspec.structs.replace(threaded, engine="gevent")
+    assert request_bytes(gevent) == request_bytes(
+        msgspec.structs.replace(gevent, thread_bytes=None)
+    )
 
 
 def test_limits_of_sized_workers_are_not_of_a_shared_socket() -> None:

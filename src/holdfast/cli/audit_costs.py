@@ -19,7 +19,7 @@ from holdfast.readers.join import HOSTS
 
 COSTS = ("base_bytes", "connection_bytes", "request_bytes", "idle_bytes")
 """Of a process, of each connection that it is configured for, of a request, of an idle client."""
-ENDS = ("socket_end_bytes", "unix_end_bytes")
+ENDS = ("socket_end_bytes", "unix_end_bytes", "thread_bytes")
 KERNEL, UNMEASURED = "kernel", "unmeasured"
 
 

@@ -20,7 +20,7 @@ from holdfast.cli.edges import (
     edge_notes,
 )
 from holdfast.cli.elsewhere import Elsewhere, planned_host
-from holdfast.cli.engines import measured_on, on_engine
+from holdfast.cli.engines import has_threads, measured_on, on_engine
 from holdfast.cli.hosts import elsewhere, host_notes
 from holdfast.cli.opening import OPEN_RATE, generator_row, open_rate, shared
 from holdfast.cli.tls import certificate_notes, placed, tls_notes, with_tls
@@ -208,6 +208,8 @@ def make_layout(project: Project, options: Options, opening_rate: float = OPEN_R
     if project.edge.hosts:
         return Layout(elsewhere(worker), end)
     told: dict[str, Any] = {"engine": options.engine, "admission": project.admission}
+    if has_threads(options.engine):
+        told["thread_bytes"] = _fact("kernel", "thread_bytes")
     if not options.here:
         return Layout(worker, end, services, **told)
     row = generator_row(tls=project.edge.tls is not None, streams=options.streams)

@@ -81,6 +81,11 @@ def engine_caps(name: str, workers: Hop) -> dict[str, Any]:
     return {"engine": name, "cap": cap, "connections": connections}
 
 
+def has_threads(name: str) -> bool:
+    """Whether each request has a thread of its own there."""
+    return bool(SIZED[name].serves)
+
+
 def measured_on(project: Project) -> str:
     """The engine that the project's profile was taken on, or that an assumed one is of."""
     return USUAL_ENGINE if project.profile is None else project.profile.engine

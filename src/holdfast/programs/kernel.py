@@ -124,9 +124,9 @@ def socket_ends(hop: Hop, path: Path, demand: Demand) -> Ends:
 def memory_parts(hop: Hop, path: Path, demand: Demand) -> tuple[float, float, float]:
     """Bytes of a hop: (what its processes take with nothing to do, per request, per idle client).
 
-    Each with the kernel's share for the hop's ends of sockets; what an edge sets aside for each
-    connection that it is configured for is there from its start, and `shared_bytes` are for all
-    of its processes together.
+    Each with the kernel's share for the hop's ends of sockets, and for a thread where requests have
+    one; what an edge sets aside for each connection that it is configured for is there from its
+    start, and `shared_bytes` are for all of its processes together.
     """
     kernel, ends = path.hop(KERNEL), socket_ends(hop, path, demand)
     tcp, unix = (number(kernel, f"{kind}_end_bytes") for kind in ("socket", "unix"))
@@ -137,7 +137,8 @@ def memory_parts(hop: Hop, path: Path, demand: Demand) -> tuple[float, float, fl
     base += number(hop, "shared_bytes")
     own = number(hop, "request_bytes") * units_at_once(hop, demand)
     kept = BUFFERED[hop.program](hop, demand)[0] if hop.program in BUFFERED else 0.0
-    request = own + kept + secure + ends.tcp * tcp + ends.unix * unix
+    thread = number(kernel, "thread_bytes") if number(hop, "threads") > 1 else 0.0
+    request = own + kept + secure + thread + ends.tcp * tcp + ends.unix * unix
     return base, request, (number(hop, "idle_bytes") + tcp) * ends.idle + silent
 
 

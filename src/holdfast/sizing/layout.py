@@ -50,7 +50,8 @@ class Layout(msgspec.Struct, frozen=True):
     """The path: clients -> an edge, or none -> one socket a slot -> one worker each -> services.
 
     Without an edge the slots' sockets are of one TCP port by SO_REUSEPORT; behind one they are unix
-    sockets, an end of which takes `unix_end_bytes`. `generator` is given where the load is made on
+    sockets, an end of which takes `unix_end_bytes`. The kernel keeps `thread_bytes` for a thread of
+    a worker. `generator` is given where the load is made on
     the same host; then `opening_rate` is how many clients a second it opens. `engine` is a
     name of `sizing.engines`, and `admission` what requests beyond N meet.
     """
@@ -64,5 +65,6 @@ class Layout(msgspec.Struct, frozen=True):
     opening_rate: float = 0.0
     edge: EdgeLayout | None = None
     unix_end_bytes: Value | None = None
+    thread_bytes: Value | None = None
     engine: str = "uvicorn"
     admission: Admission = Admission()

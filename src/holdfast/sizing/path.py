@@ -45,6 +45,8 @@ def size(demand: Demand, host: Host, layout: Layout) -> Path:
     if short is None:
         return path
     fits = largest(lambda n: attempt(scaled(demand, n), host, layout)[1] is None, demand.in_flight)
+    if short.resource == SERVED:
+        raise _one_each(demand, fits, _at_best(demand, host, layout))
     raise _impossible(short, demand, held_to(short, demand, layout.admission), fits)
 
 
@@ -56,19 +58,24 @@ def scaled(demand: Demand, in_flight: int) -> Demand:
 
 def attempt(demand: Demand, host: Host, layout: Layout) -> tuple[Path, Limit | None]:
     """The path as sized, and the limit that is too narrow for the demand, if one is."""
-    sized = size_workers(with_room(demand, layout.admission), host, layout)
-    *edge, workers = admitted(sized, demand, host, layout)
-    hops = [_kernel(host, layout)]
-    if layout.generator is not None:
-        hops.append(_generator(layout.generator, demand, host))
-    services = [_service(told, demand, host, workers) for told in layout.services]
-    path = Path((host,), (*hops, *edge, workers, *services))
+    path = _path(demand, host, layout, MOST_PROCESSES)
     most = with_room(demand, layout.admission)
     limits = sorted(all_limits(path, most), key=lambda limit: limit.resource != SERVED)
     for limit in limits:
         if needed(limit, held_to(limit, demand, layout.admission)) > limit.capacity:
             return path, limit
     return path, None
+
+
+def _path(demand: Demand, host: Host, layout: Layout, most: int) -> Path:
+    """The path with as many workers as hold the demand, or with `most` where no number does."""
+    sized = size_workers(with_room(demand, layout.admission), host, layout, most)
+    *edge, workers = admitted(sized, demand, host, layout)
+    hops = [_kernel(host, layout)]
+    if layout.generator is not None:
+        hops.append(_generator(layout.generator, demand, host))
+    services = [_service(told, demand, host, workers) for told in layout.services]
+    return Path((host,), (*hops, *edge, workers, *services))
 
 
 def all_limits(path: Path, demand: Demand) -> tuple[Limit, ...]:
@@ -90,8 +97,8 @@ def needed(limit: Limit, demand: Demand) -> float:
 def _kernel(host: Host, layout: Layout) -> Hop:
     release = host.get("kernel_release")
     version = str(release.value) if release is not None else ""
-    ends = (layout.socket_end_bytes, layout.unix_end_bytes)
-    values = tuple(value for value in ends if value is not None)
+    costs = (layout.socket_end_bytes, layout.unix_end_bytes, layout.thread_bytes)
+    values = tuple(value for value in costs if value is not None)
     return Hop("kernel", "kernel", version, host.name, 1, values)
 
 
@@ -191,6 +198,32 @@ def _impossible(short: Limit, demand: Demand, held: Demand, fits: int) -> Imposs
     )
 
 
+def _at_best(demand: Demand, host: Host, layout: Layout) -> int:
+    """Workers of one request each that nothing but their own number keeps from running here."""
+
+    def fits(count: int) -> bool:
+        asked = scaled(demand, count)
+        limits = all_limits(_path(asked, host, layout, count), asked)
+        return all(
+            limit.resource == SERVED or needed(limit, asked) <= limit.capacity for limit in limits
+        )
+
+    return largest(fits, MOST_PROCESSES + 1)
+
+
+def _one_each(demand: Demand, fits: int, best: int) -> Impossible:
+    """A worker that serves one request may be given a second one while others have none."""
+    return Impossible(
+        f"{demand.in_flight:,} in flight need as many sync workers, which serve one request each, "
+        f"and {best:,} of them fit here: they answer {best:,} at once at best",
+        resource=SERVED,
+        missing=demand.in_flight - best,
+        fits=fits,
+        hint=f"{fits:,} in flight {'is' if fits == 1 else 'are'} sure here, since a request may "
+        "wait for a worker that has one; use an engine that holds more than a request in each",
+    )
+
+
 def _plain(value: float) -> str:
     return f"{value:,.0f}" if value >= 10 else f"{value:.2f}"
 
@@ -203,7 +236,6 @@ def _way_out(short: Limit) -> str:
         "descriptors": "or raise the hard limit (`LimitNOFILE`, `ulimit -Hn`)",
         "ports": "or widen net.ipv4.ip_local_port_range, or give the service more addresses",
         "requests": "or add hosts, or have each hold more (its `in_flight`)",
-        "workers": "or use an engine that holds more than a request in each worker",
         "processes": "or raise pids.max of the control group",
         "process numbers": "or raise kernel.pid_max",
         "threads": "or raise kernel.threads-max",

@@ -15,10 +15,13 @@ from holdfast.sizing.hosts import bear_pauses, left, size_hosts
 from holdfast.sizing.layout import Layout
 
 
-def size_workers(demand: Demand, host: Host, layout: Layout) -> tuple[Hop, ...]:
+def size_workers(
+    demand: Demand, host: Host, layout: Layout, most: int = MOST_PROCESSES
+) -> tuple[Hop, ...]:
     """The edge, where there is one, and the fewest workers that hold the demand; or the hosts.
 
-    Where no number of workers does, their values are as far as the host lets them go.
+    Where no number of workers does, there are `most`, and their values are as far as the host lets
+    them go.
     """
     if layout.edge is not None and layout.edge.front.hosts:
         front = layout.edge.front
@@ -36,7 +39,7 @@ def size_workers(demand: Demand, host: Host, layout: Layout) -> tuple[Hop, ...]:
         busy = cores / count <= servers.EVENT_LOOP_SHARE
         return busy and nofile.number <= files and backlog.number <= queue
 
-    count = smallest(holds, MOST_PROCESSES)
+    count = smallest(holds, most)
     values = list(_values(count, demand, host, layout))
     if values[0].number > files:
         values[0] = observed("nofile", int(files), f"hard limit; {values[0].number:,.0f} needed")
