@@ -69,7 +69,7 @@ def test_an_engine_holds_what_was_planned(engine: str) -> None:
     """100 requests are held on each engine with the caps of its plan, and none fails."""
     app = APPS[ENGINES[engine].interface]
     done = holdfast(
-        *("prove", app, "--app-dir", WAIT, "-n", "100", "--mean-time", "1s", "--hold", "3s"),
+        *("prove", app, "--app-dir", WAIT, "-n", "100", "--mean-time", "0.5s", "--hold", "1.5s"),
         *("--engine", engine, "--edge", "none", "--json"),
     )
     result = json.loads(done.stdout)

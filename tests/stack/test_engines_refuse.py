@@ -44,6 +44,17 @@ def test_an_app_of_another_interface_is_refused(engine: str, interface: str) -> 
     assert {ENGINES[name].interface for name in named} == {interface}
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_last_output_of_one_that_ends_while_it_starts_is_shown(
+    engine: str, tmp_path: Path
+) -> None:
+    """A process that is gone before it serves: its exit status, and what it printed last."""
+    (tmp_path / "ending.py").write_text("import os\nprint('no licence')\nos._exit(7)\n")
+    error = refused(**fields(engine, app="ending:app", app_dir=str(tmp_path)))
+    assert "exit status 7 before it was ready" in error.fault
+    assert "no licence" in (error.hint or "")
+
+
 FAILS = """
 async def app(scope, receive, send):
     assert scope["type"] == "lifespan"
