@@ -118,6 +118,11 @@ def fastest() -> list[str]:
     for interface, said in found["fastest"].items():
         level = ", ".join(f"`{name}`" for name in said["within_noise"]) or "none"
         lines.append(f"- {interface}: `{said['row']}`; not told apart from it: {level}")
+    for interface, said in found["chosen_before"].items():
+        faster = ", ".join(f"`{name}`" for name in said["beaten_by"]) or "none"
+        lines.append(
+            f"- {interface}, as chosen by the run before: `{said['row']}`; beaten by {faster}"
+        )
     check = [
         f"{name} {found['wrk'][name] / said['requests_s']:.2f}"
         for name, said in found["medians"].items()

@@ -37,6 +37,7 @@ from _rounds import beats, medians_of
 
 from holdfast.cli.engines import PACKAGES
 from holdfast.cli.services import free_ports
+from holdfast.facts.rates import read_rates
 from holdfast.load.fleet import Fleet
 from holdfast.proof.machine import Machine
 from holdfast.proof.profile_file import versions_here
@@ -178,18 +179,24 @@ def same_answers(servers: dict[str, Server]) -> None:
 
 
 def summed(result: dict[str, Any]) -> None:
-    """Medians of the rounds, and of each interface the fastest with whom it did not beat."""
+    """Medians of the rounds, and of each interface the fastest with whom it did not beat.
+
+    Beside it the row that was the fastest in the run of which the facts are, and who beats it here.
+    """
     rounds, told = result["rounds"], result["rows"]
     runs = {name: [one[name] for one in rounds if name in one] for name in told}
     names = [name for name in runs if runs[name]]
     medians = result["medians"] = {name: medians_of(runs[name]) for name in names}
-    result["fastest"] = {}
+    result["fastest"], result["chosen_before"] = {}, {}
     for interface in APPS:
         mine = [n for n in names if told[n]["interface"] == interface and is_hello(told[n], n)]
         if mine:
             best = max(mine, key=lambda name: float(medians[name]["requests_s"]))
             level = [n for n in mine if n != best and not beats(rounds, best, n)]
             result["fastest"][interface] = {"row": best, "within_noise": level}
+            chosen = chosen_by_facts(interface)
+            faster = [n for n in mine if chosen in mine and beats(rounds, n, chosen)]
+            result["chosen_before"][interface] = {"row": chosen, "beaten_by": faster}
     if {"shop/ours", "shop/digitalocean"} <= set(names):
         over = [
             one["shop/ours"]["requests_s"] / one["shop/digitalocean"]["requests_s"]
@@ -198,6 +205,13 @@ def summed(result: dict[str, Any]) -> None:
         ]
         median = round(statistics.median(over), 2)
         result["shop_over_digitalocean"] = {"median": median, "rounds": [round(x, 2) for x in over]}
+
+
+def chosen_by_facts(interface: str) -> str:
+    """The row that `--prefer throughput` chooses now, from a run before this one."""
+    rows = [rate for rate in read_rates().rows if rate.interface == interface]
+    best = max(rows, key=lambda rate: rate.requests_s)
+    return f"{best.engine}/{best.edge}"
 
 
 def is_hello(told: dict[str, Any], name: str) -> bool:
@@ -212,9 +226,8 @@ def before(wanted: list[Row], *, resume: bool) -> dict[str, Any]:
     found = {key: kept[key] for key in empty}
     if not resume:
         again = {row.name for row in wanted}
-        found["rounds"] = [
-            {name: run for name, run in one.items() if name not in again} for one in found["rounds"]
-        ]
+        left = [{n: run for n, run in one.items() if n not in again} for one in found["rounds"]]
+        found["rounds"] = [one for one in left if one]
         found["wrk"] = {name: run for name, run in found["wrk"].items() if name not in again}
     again = {row.name for row in wanted} | set(found["rows"])
     found["rows"] = {row.name: row.told() for row in rows() if row.name in again}
@@ -244,17 +257,18 @@ def main() -> None:
             same_answers(servers)
         result["idle_busy"] = idle_share()
         result["rounds"] += [{} for _ in range(given.rounds - len(result["rounds"]))]
-        for number, one in enumerate(result["rounds"]):
+        for number, one in enumerate(result["rounds"][: given.rounds]):
             for row in wanted if number % 2 == 0 else reversed(wanted):
                 if row.name not in one:
                     one[row.name] = measure(row, servers[row.name], given.seconds)
                     save("engines-rate", result)
-            print(f"round {number + 1} of {len(result['rounds'])}", file=sys.stderr, flush=True)
+            summed(result)
+            save("engines-rate", result)
+            print(f"round {number + 1} of {given.rounds}", file=sys.stderr, flush=True)
         for row in wanted:
             if "{id}" not in row.path and row.name not in result["wrk"]:
                 made = wrk(servers[row.name][0], CONNECTIONS, 1.0, row.path, EVERY_CORE)
                 result["wrk"][row.name] = round(made["requests"] / 1.0, 1)
-    summed(result)
     save("engines-rate", result)
     if given.facts:
         write_rates()
