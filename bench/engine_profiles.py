@@ -46,6 +46,10 @@ SERIES: Final = timedelta(hours=2)
 SYNC_TIMES, SYNC_S, HELD_S = 5, 3.0, 1.0
 
 
+class NoProfile(Exception):
+    """The load was not held, or no line fits, as often as it was tried."""
+
+
 def file_of(engine: str) -> Path:
     """Where an engine's profile is."""
     return RESULTS / f"profile-wait-{engine}.json"
@@ -65,7 +69,7 @@ def taken(engine: str) -> dict[str, Any]:
                 file_of(engine).write_bytes(made.read_bytes())
                 break
         else:
-            raise SystemExit(f"error: {engine}: no profile, exit code {done.returncode}")
+            raise NoProfile(f"{engine}: no profile, exit code {done.returncode}")
     profile = json.loads(file_of(engine).read_text())
     cost = profile["programs"]["workers"]
     told = {"taken_at": profile["taken_at"], "version": profile["versions"][packages_of(engine)[0]]}
@@ -112,8 +116,8 @@ def _with_one(port: int, pids: tuple[int, ...]) -> int:
     return found
 
 
-def main() -> None:
-    """Take the profiles that are named, or all, and write them."""
+def main() -> int:
+    """Take the profiles that are named, or all, and write them; 1 where one could not be taken."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("engines", nargs="*", default=list(ENGINES))
     parser.add_argument("--resume", action="store_true")
@@ -122,16 +126,23 @@ def main() -> None:
     series: dict[str, Any] = {}
     if TARGET.exists():
         series = json.loads(TARGET.read_text())["series"]
+    missing: list[str] = []
     oldest = (datetime.now(UTC) - SERIES).isoformat()
     for engine in given.engines:
         if given.resume and series.get(engine, {}).get("taken_at", "") > oldest:
             continue
-        series[engine] = of_sync() if engine == "sync" else taken(engine)
+        try:
+            series[engine] = of_sync() if engine == "sync" else taken(engine)
+        except NoProfile as wrong:
+            missing.append(engine)
+            print(f"error: {wrong}", file=sys.stderr, flush=True)
+            continue
         save("engine-profiles", {"series": series})
         print(engine, series[engine], flush=True)
     if given.facts:
         write_rows(engine_rows())
+    return int(bool(missing))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

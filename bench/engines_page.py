@@ -16,6 +16,8 @@ RATE, HELD, PROFILES = "engines-rate", "engines-20k", "engine-profiles"
 WAYS = ("none", "nginx", "haproxy")
 PARTS = ("path", "workers", "edge")
 MIB = 2**20
+ROUNDS = 9
+"""Fewer tell nothing apart."""
 
 
 def read(name: str) -> dict[str, Any]:
@@ -29,7 +31,9 @@ def machine(name: str) -> list[str]:
     found = read(name)
     versions, host = found["versions"], found["machine"]
     packages = ", ".join(f"{n} {v}" for n, v in found.get("packages", {}).items())
-    rounds = f"{len(found['rounds'])} interleaved rounds. " if "rounds" in found else ""
+    count = len(found.get("rounds", ()))
+    trial = "**A trial on a busy machine, of rough figures:** " if 0 < count < ROUNDS else ""
+    rounds = f"{trial}{count} interleaved rounds. " if count else ""
     idle = found.get("idle_busy")
     busy = "" if idle is None else f" With nobody asking, {idle:.0%} of the cores were busy."
     return [
