@@ -190,7 +190,7 @@ QUEUE_ROOM = Setting(
     None,
     "1.5",
     "haproxy",
-    "Waiting for a server in one process; past it 503 (`http-request return ... queue(...) ge`).",
+    "Waiting for a server in one process; past it 503 (`http-request deny ... queue(...) ge`).",
 )
 REQUEST_BUFFERING = Setting(
     "request_buffering",
