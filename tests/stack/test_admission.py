@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
 from holdfast.cli.admission import worker_places
+from holdfast.load.fleet import Fleet
 from holdfast.model.front.admission import Admission
 from holdfast.model.path import Kind
 from holdfast.programs.catalog import path_walls
@@ -21,6 +23,7 @@ from holdfast.wire import ENGINES, Places
 from tests.edges import PROGRAMS, demand
 from tests.helpers import wait_until
 from tests.law3.predictions import Wall
+from tests.load.servers import check_accounts, load_plan
 from tests.sizing.test_law_1 import behind, host, profile
 from tests.stack.driving import (
     Client,
@@ -37,6 +40,7 @@ from tests.stack.engines import KIT
 
 pytestmark = pytest.mark.slow
 
+ROOT = Path(__file__).parents[2]
 CAP, ROOM = 3, 4
 THREADS = 12
 """Of gthread: those in the app, those that wait, and some to say no."""
@@ -213,3 +217,34 @@ def test_the_model_says_what_the_next_request_meets(
         wait_for_in_flight(stack, 0)
         started = sum(row.started for row in stack.gauge.read())
         assert started == best + 1 + len(waited)
+
+
+@pytest.mark.parametrize("program", PLACES)
+def test_under_three_times_the_capacity_each_request_is_answered_or_told(
+    program: Program | None,
+) -> None:
+    """Law 7: what the generator counts as answered has started, the rest was refused, and nothing
+    failed or is left over; two processes that count apart agree on each request."""
+    busy = {"WAIT_MEAN_S": "0.2", "WAIT_SIGMA": "0"}
+    asked, _ = sized(program, "uvicorn", 0.5)
+    wait_app = {"app": "wait:app", "app_dir": str(ROOT / "examples" / "wait"), "env": busy}
+    with StackProcess(msgspec.structs.replace(asked, **wait_app)) as stack:
+        stack.start()
+        stack.wait_until_ready(60)
+        rate = 3 * N / 0.2
+        plan = load_plan(stack.port, rate=rate, for_s=1.0, clients=200, path="/wait/{id}", ids=9)
+        with Fleet(plan) as fleet:
+            fleet.start()
+            fleet.allow(2, 0)
+            wait_until(lambda: fleet.read().connected >= 2)
+            end_s = fleet.begin() + plan.for_s
+            wait_until(lambda: fleet.read().at_s > end_s)
+            totals = fleet.let_go(30.0)
+        wait_for_in_flight(stack, 0)
+        rows = stack.gauge.read()
+    check_accounts(totals)
+    assert (totals.failed, totals.unfinished, totals.unsent) == (0, 0, 0)
+    assert totals.refused > 0
+    assert totals.answered == sum(row.started for row in rows)
+    if asked.places:
+        assert totals.refused == sum(row.refused for row in rows)
