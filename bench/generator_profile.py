@@ -53,7 +53,8 @@ http {{
   access_log off; keepalive_requests 1000000000; keepalive_timeout 1h; proxy_read_timeout 1h;
   client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
   uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-  ssl_protocols TLSv1.3; ssl_certificate {pem}; ssl_certificate_key {pem}; http2_max_concurrent_streams 1000;
+  ssl_protocols TLSv1.3; ssl_certificate {pem}; ssl_certificate_key {pem};
+  http2_max_concurrent_streams 1000;
   server {{
     listen 127.0.0.1:{port} {how} backlog=16384;
     location / {{ proxy_pass http://127.0.0.1:{behind}; }}
