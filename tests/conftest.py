@@ -16,6 +16,17 @@ settings.load_profile("holdfast")
 SEED = int(os.environ.get("HOLDFAST_SEED", "0"))
 
 
+ALONE = ("tests/cli/", "tests/proof/")
+"""Where tests judge a run, which other load makes void, or change the machine's settings."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the slow tests of those folders `alone`."""
+    for item in items:
+        if item.nodeid.startswith(ALONE) and item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.alone)
+
+
 def pytest_report_header() -> str:
     return f"HOLDFAST_SEED={SEED}"
 

@@ -197,10 +197,20 @@ def test_edges_are_installed_and_not_started(clone: Clone) -> None:
     assert installed(clone, "policy-rc.d") == (0, own)
 
 
+def test_all_tests_are_two_parts(clone: Clone) -> None:
+    """`scripts/test` runs two at once, and then those that want nothing beside them."""
+    assert clone.run("scripts/test", env={"HOLDFAST_SEED": "5"}).returncode == 0
+    together, alone = clone.noted("pytest")
+    assert together.endswith(" -n 2 --dist loadfile -m not full and not alone")
+    assert alone.endswith(" -m alone and not full")
+    seeded = "-m pytest --hypothesis-seed=5 "
+    assert together.startswith(seeded)
+    assert alone.startswith(seeded)
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([], "-m not full"),
         (["quick", "-x"], "-m not slow and not full -x"),
         (["-k", "two words"], "-m not full -k two words"),
         (["full", "ladder", "-x"], "-m full tests/full/test_ladder.py -x"),

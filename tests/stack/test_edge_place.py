@@ -136,10 +136,10 @@ def mounted(folder: Path, options: str) -> Iterator[str]:
     ],
 )
 def test_a_folder_without_room_is_refused(
-    program: Program, options: str, says: str, tmp_path: Path
+    program: Program, options: str, says: str, short_path: Path
 ) -> None:
     """On a file system that is read-only or full nothing starts."""
-    with mounted(tmp_path, options) as folder:
+    with mounted(short_path, options) as folder:
         error = refused(program, run_dir=folder)
         assert says in error.fault
         assert (error.place or "").startswith(folder)
@@ -149,10 +149,10 @@ def test_a_folder_without_room_is_refused(
 
 @needs_mounts
 def test_a_disk_that_fills_while_a_stack_starts_is_an_error(
-    program: Program, tmp_path: Path
+    program: Program, short_path: Path
 ) -> None:
     """What cannot be written any more is named, and all that had started is ended."""
-    with mounted(tmp_path, "size=2m") as folder:
+    with mounted(short_path, "size=2m") as folder:
         full = {"run_dir": folder, "env": {"FILL": "{run_dir}/fill"}}
         with StackProcess(config("filling:app", **{**behind(program), **full})) as stack:
             stack.start()

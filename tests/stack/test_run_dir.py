@@ -21,19 +21,19 @@ def test_a_fresh_folder_is_private() -> None:
         shutil.rmtree(folder.path)
 
 
-def test_a_given_folder_is_used_by_one_stack_at_a_time(tmp_path: Path) -> None:
+def test_a_given_folder_is_used_by_one_stack_at_a_time(short_path: Path) -> None:
     """A second stack in the same folder is refused until the first has left."""
-    with closing(RunDir(str(tmp_path))), pytest.raises(BadInput, match="another stack"):
-        RunDir(str(tmp_path))
-    RunDir(str(tmp_path)).close()
+    with closing(RunDir(str(short_path))), pytest.raises(BadInput, match="another stack"):
+        RunDir(str(short_path))
+    RunDir(str(short_path)).close()
 
 
-def test_what_a_killed_stack_left_is_removed(tmp_path: Path) -> None:
+def test_what_a_killed_stack_left_is_removed(short_path: Path) -> None:
     """Old gauges and sockets go; logs and files of others stay."""
     for name in ("gauge", "w-0.1.sock", "slot-0.log", "notes.txt"):
-        (tmp_path / name).touch()
-    RunDir(str(tmp_path)).close()
-    assert {path.name for path in tmp_path.iterdir()} == {"slot-0.log", "notes.txt", "lock"}
+        (short_path / name).touch()
+    RunDir(str(short_path)).close()
+    assert {path.name for path in short_path.iterdir()} == {"slot-0.log", "notes.txt", "lock"}
 
 
 def test_a_path_that_is_too_long_for_sockets_is_refused(tmp_path: Path) -> None:
