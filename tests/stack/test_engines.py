@@ -103,7 +103,7 @@ def test_answers_behind_an_edge(engine: str, program: Program) -> None:
         check_answers(stack)
         with connected(stack) as connection:
             seen = said(connection, "GET", "/client")[1].split()[0]
-        assert seen == (b"127.0.0.1" if ENGINES[engine].interface != "WSGI" else seen)
+        assert seen == b"127.0.0.1"
 
 
 @SHARED
