@@ -4,7 +4,7 @@
 
 As `law_3`, of our own workers with caps by lot, direct and behind each edge: what the model says of
 the narrowest wall is written to bench/results/law-3-engines.json before the stack is run; then it
-is held at `sure`, and pushed past. A minute a seed. Needs both edges.
+is held at `sure`, and pushed past. A minute or two a seed. Needs both edges.
 """
 
 from __future__ import annotations
