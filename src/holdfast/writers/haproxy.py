@@ -106,7 +106,7 @@ def _text(hop: Hop, site: Site, process: int) -> str:
         *haproxy_clients.believing(site.front.clients),
         *haproxy_clients.telling(),
         *haproxy_tls.told(site),
-        *content.frontend(site.front),
+        *content.frontend(hop, site.front),
         *haproxy_clients.scheme(site.front.clients),
         *haproxy_admission.uses(hop, site),
         f"    default_backend {BACKEND}",

@@ -10,6 +10,8 @@ from holdfast.model.path import Hop
 from holdfast.writers.site import explained, plain, value_of
 
 MIB = 1 << 20
+REFUSED = 503
+"""What requests beyond N are answered."""
 
 
 def main(front: Front) -> list[str]:
@@ -32,9 +34,9 @@ def sections(hop: Hop, front: Front) -> list[str]:
     ]
 
 
-def frontend(front: Front) -> list[str]:
+def frontend(hop: Hop, front: Front) -> list[str]:
     """Lines of the frontend, where the answers of errors and of the cache are given."""
-    return [*_compression(front), *_errors(front), *_cache(front)]
+    return [*_compression(front), *_errors(hop, front), *_cache(front)]
 
 
 def _compression(front: Front) -> list[str]:
@@ -46,10 +48,14 @@ def _compression(front: Front) -> list[str]:
     ]
 
 
-def _errors(front: Front) -> list[str]:
-    """Each status is a rule of its own, and the file is read when HAProxy starts."""
+def _errors(hop: Hop, front: Front) -> list[str]:
+    """Each status is a rule of its own, and the file is read when HAProxy starts; where requests
+    beyond N are refused, the one for that says when to come again."""
+    again = hop.get("retry_after_s")
+    said = {} if again is None else {REFUSED: f" hdr Retry-After {plain(again)}"}
     return [
         f'    http-error status {status} content-type text/html file "{page.page}"'
+        f"{said.get(status, '')}"
         for page in front.errors
         for status in page.status
     ]

@@ -5,6 +5,8 @@ Where requests are to wait, the workers have the places, and nothing stands here
 
 from __future__ import annotations
 
+import re
+
 from holdfast.model.path import Hop
 from holdfast.writers.site import Site, explained, plain, value_of
 
@@ -21,6 +23,7 @@ def variables(hop: Hop, site: Site) -> list[str]:
         "    map $uri $place {",
         "        default taken;",
         *(f'        {path} "";' for path in site.health),
+        *(f'        ~^{re.escape(row.url)} "";' for row in site.front.files),
         "    }",
         f"    limit_conn_zone $place zone={ZONE}:64k;",
         "",

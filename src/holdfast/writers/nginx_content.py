@@ -20,6 +20,8 @@ from holdfast.writers.site import Site, explained, plain, value_of
 
 PAGES: Final = "/.holdfast-error/"
 """Below it nginx finds its error pages; nobody else does: the locations are `internal`."""
+REFUSED: Final = 503
+"""What requests beyond N are answered (docs/edge/admission.md)."""
 FAILING: Final = "error timeout http_500 http_502 http_503 http_504"
 _INNER: Final = " " * 8
 _DEEP: Final = " " * 12
@@ -42,7 +44,7 @@ def server(hop: Hop, site: Site) -> list[str]:
     front = site.front
     return [
         *_headers(front),
-        *(line for index, page in enumerate(front.errors) for line in _error(index, page)),
+        *_pages(hop, front),
         *(line for row in front.files for line in _folder(row)),
         *(_cached(hop, site, front.cache) if front.cache else []),
     ]
@@ -153,7 +155,19 @@ def _folder(row: Files) -> Iterator[str]:
     yield "        }"
 
 
-def _error(index: int, page: ErrorPage) -> Iterator[str]:
+def _pages(hop: Hop, front: Front) -> Iterator[str]:
+    """Every page; where requests beyond N are refused, the one for that says when to come again."""
+    again = hop.get("retry_after_s")
+    if again is not None and front.errors:
+        yield '        set $again "";'
+        yield "        add_header Retry-After $again always;"
+    for index, page in enumerate(front.errors):
+        told = again is not None and REFUSED in page.status
+        own = [f"set $again {plain(again)};"] if again is not None and told else []
+        yield from _error(index, page, own)
+
+
+def _error(index: int, page: ErrorPage, own: list[str]) -> Iterator[str]:
     statuses = " ".join(map(str, page.status))
     named = "$error_as" if page.json else "page"
     yield f"        error_page {statuses} {PAGES}{index}/{named};"
@@ -164,6 +178,7 @@ def _error(index: int, page: ErrorPage) -> Iterator[str]:
     for name, kind, path in files:
         yield f"        location = {PAGES}{index}/{name} {{"
         yield f"{_DEEP}internal;"
+        yield from (f"{_DEEP}{line}" for line in own)
         yield f"{_DEEP}types {{ }}"
         yield f"{_DEEP}default_type {kind};"
         yield f"{_DEEP}alias {quoted(path)};"
