@@ -96,8 +96,8 @@ def test_two_demos_run_side_by_side() -> None:
     [
         ("http://example.com/", "not a loopback address"),
         ("http://192.168.1.1/", "not an IPv4 loopback address"),
-        ("https://127.0.0.1/", "not an http URL"),
-        ("ftp://127.0.0.1/", "not an http URL"),
+        ("https://192.168.1.1/", "not an IPv4 loopback address"),
+        ("ftp://127.0.0.1/", "neither an http nor an https URL"),
         ("http://127.0.0.1:99999/", "is not a URL"),
         ("shop", "names no app"),
     ],

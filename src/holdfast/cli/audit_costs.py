@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from holdfast.cli.edges import tls_costs
+from holdfast.cli.edge_costs import tls_costs
 from holdfast.facts.profiles import read_profiles
 from holdfast.model.path import Hop, Path
 from holdfast.model.values import Source, Value, assumed

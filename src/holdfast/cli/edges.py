@@ -9,6 +9,7 @@ from typing import Any, Final, get_args
 import click
 import msgspec
 
+from holdfast.cli.edge_costs import edge_costs
 from holdfast.cli.elsewhere import Elsewhere
 from holdfast.facts.profiles import read_profiles
 from holdfast.model.errors import BadInput
@@ -16,7 +17,6 @@ from holdfast.model.front.body import USUAL_MOST, Body
 from holdfast.model.front.front import Front
 from holdfast.model.path import Demand, Hop, Host, Path
 from holdfast.model.units import format_bytes, format_seconds
-from holdfast.model.values import Source, Value
 from holdfast.programs.fronts import refuse
 from holdfast.sizing.layout import EdgeLayout, Program
 from holdfast.sizing.upgrades import WEBSOCKET_IDLE
@@ -25,12 +25,6 @@ from holdfast.writers.haproxy import CHUNKED
 
 AUTO: Final = "auto"
 NONE: Final = "none"
-COSTS: Final = ("base_bytes", "connection_bytes", "request_bytes", "idle_bytes", "request_cpu_s")
-"""What an edge's row of the facts says that a hop carries."""
-TLS_COSTS: Final = (
-    *("tls_connection_bytes", "h2_request_bytes"),
-    *("tls_handshake_cpu_s", "tls_resumed_cpu_s", "tls_load_cpu_s"),
-)
 LONGEST_S: Final = 60.0
 LONGEST_MEANS: Final = 20
 """A request is given up after so many mean times, and never before a minute and a half."""
@@ -174,22 +168,3 @@ def _number(hop: Hop, setting: str) -> float:
     value = hop.get(setting)
     assert value is not None, setting
     return value.number
-
-
-def edge_costs(program: Program, front: Front) -> tuple[Value, ...]:
-    """What the program takes, as it was measured, and TLS of it where the front has that."""
-    row = read_profiles()[program]
-    why = f"{program} {row['version']}, {row['date']}, {row['source']}"
-    plain = tuple(Value(name, row[name], Source.MEASURED, why) for name in COSTS)
-    if front.tls is None:
-        return plain
-    costs = tls_costs(program)
-    return (*plain, *(costs[:-1] if front.tls.self_signed else costs))
-
-
-def tls_costs(program: str) -> tuple[Value, ...]:
-    """What TLS takes: bytes of a connection, and what a request of HTTP/2 takes more; seconds of a
-    handshake, of one that resumes, and of reading a certificate that may change."""
-    row = read_profiles()[f"{program}-tls"]
-    why = f"{program} {row['version']}, {row['date']}, {row['source']}"
-    return tuple(Value(name, row[name], Source.MEASURED, why) for name in TLS_COSTS)

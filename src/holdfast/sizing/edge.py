@@ -80,7 +80,7 @@ def _processes(demand: Demand, host: Host, layout: EdgeLayout) -> int:
     even spread.
 
     More processes have fewer connections each, but nginx's hold a descriptor for each other one: so
-    the accept queues are halved towards, and from there on the descriptors are tried in turn.
+    its descriptors are tried in turn, from where the accept queues do; all else is halved towards.
     """
     files, queue = number(host, "nofile_hard"), number(host, "somaxconn")
     taken = demand.in_flight * (1 + 1 / demand.streams)
@@ -88,12 +88,18 @@ def _processes(demand: Demand, host: Host, layout: EdgeLayout) -> int:
     queued = smallest(lambda count: _burst(demand, count) <= queue, MOST_PROCESSES)
     if _burst(demand, queued) > queue:
         return min(least, MOST_PROCESSES)
+
+    def fits(count: int) -> bool:
+        return count >= max(least, queued) and _nofile(demand, host, layout, count) <= files
+
+    if layout.program == "haproxy":  # more processes never ask for more descriptors each
+        count = smallest(fits, MOST_PROCESSES)
+        return count if fits(count) else min(least, MOST_PROCESSES)
     for count in range(max(least, queued), MOST_PROCESSES + 1):
         if _own(host, layout, count) >= files:
             break
-        if _nofile(demand, host, layout, count) <= files:
-            cores = min(math.floor(host.cores) or 1, demand.in_flight)
-            return max(count, cores) if layout.program == "nginx" else count
+        if fits(count):
+            return max(count, min(math.floor(host.cores) or 1, demand.in_flight))
     return min(least, MOST_PROCESSES)
 
 
