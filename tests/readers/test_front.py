@@ -36,3 +36,21 @@ def test_a_fault_names_its_key(text: str, told: str) -> None:
     assert told in caught.value.fault
     assert caught.value.place == "app/holdfast.toml"
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "place", "hint"),
+    [
+        ("[[edge.files]]\nurl='/a'\nfolder='b'", "/a", "$.edge.files[0].url", "slash at both ends"),
+        ("[[edge.hosts]]\naddress='web1:80'", "web1:80", "$.edge.hosts[0].address", "No name"),
+        ("[edge.websockets]\npaths=['/a', 'b']", "b", "$.edge.websockets.paths[1]", "begin with"),
+    ],
+)
+def test_a_text_of_another_form_is_told_by_what_its_key_means(
+    text: str, value: str, place: str, hint: str
+) -> None:
+    """No pattern is shown: the text, its key, and what the reference says of the key."""
+    with pytest.raises(BadInput) as caught:
+        read_project(text, "app/holdfast.toml")
+    assert caught.value.fault == f"`{value}` is not of its form - at `{place}`"
+    assert hint in (caught.value.hint or "")

@@ -23,6 +23,10 @@ FEW = 4_000
 """A limit below what HAProxy takes of a chunked body (8 KiB)."""
 
 
+TRIES = 30
+"""A body in chunks may be there with its head, or come after it: the limit is asked of both."""
+
+
 def answered(port: int, size: int, *, chunked: bool = False) -> tuple[int, int]:
     """Status, and length of the body that the app sends back, for a body of such a size."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
@@ -59,9 +63,10 @@ def test_a_body_past_the_limit_is_refused(program: Program, buffered: bool, most
         longest = most if program == "nginx" or most == FEW else 8_000
         assert answered(stack.port, longest, chunked=True) == (200, longest)
         past = 411 if program == "haproxy" and most == MOST else 413
-        assert answered(stack.port, most + 1, chunked=True) in {(past, 0), (0, 0)}
+        for _ in range(TRIES):
+            assert answered(stack.port, most + 1, chunked=True) in {(past, 0), (0, 0)}
         wait_for_in_flight(stack, 0)
-        assert started(stack) <= (2 if buffered or program == "haproxy" else 3)
+        assert started(stack) <= 2 + (0 if buffered or program == "haproxy" else TRIES)
 
 
 @pytest.mark.parametrize("engine", ["uvicorn", "tornado"])

@@ -216,6 +216,15 @@ def test_those_who_keep_are_no_workers(kept: Kept) -> None:
     assert len(came) == sum(b"worker process" in title for title in titles)
 
 
+def test_haproxy_keeps_what_does_not_say_for_how_long(small: Kept) -> None:
+    """An answer without a word of it is good for `fresh`, unless it sets a cookie."""
+    first = small.said("/kept/plain")
+    assert small.said("/kept/plain") == ("HIT", first[1])
+    assert small.ask("/kept/plain").headers["cache-control"] == "s-maxage=60"
+    own = small.ask("/kept/given?h=set-cookie:a=b")
+    assert "cache-control" not in own.headers
+
+
 def test_haproxy_keeps_small_answers(small: Kept) -> None:
     """Its second answer is the first one; who asks for himself has his own."""
     first = small.said("/kept/a?h=cache-control:max-age=60")

@@ -35,15 +35,19 @@ UNSAID = {"cache_keys_bytes", "cache_disk_bytes", "cache_size_bytes", "cache_max
 """Of a section or line that the readers make nothing of: no request in flight takes of it."""
 
 
+YEAR_S = 31_536_000.0
+"""More than six figures, which must not be written as a power of ten."""
+
+
 def fronts(page: Path) -> dict[str, Front]:
     """All that each program does of content, with a page and a folder that are there."""
     errors = (ErrorPage((502, 503, 504), str(page)),)
-    cache = Cache(("/catalog/", "/"), fresh=10.0, lock=False, stale=False, status=True)
+    cache = Cache(("/catalog/", "/"), fresh=YEAR_S, lock=False, stale=False, status=True)
     return {
         "nginx": Front(
             body=Body(memory=65_536),
             files=(
-                Files("/static/", str(page.parent), 30.0, immutable=True, precompressed=True),
+                Files("/static/", str(page.parent), YEAR_S, immutable=True, precompressed=True),
                 Files("/media/", str(page.parent), symlinks=True, download=True),
             ),
             compression=Compression(least=256),
@@ -51,7 +55,7 @@ def fronts(page: Path) -> dict[str, Front]:
                 ErrorPage((404,), str(page), json=str(page), of_app=True),
                 *errors,
             ),
-            cache=msgspec.structs.replace(cache, lock=True, stale=True),
+            cache=msgspec.structs.replace(cache, fresh=0.5, kept=YEAR_S, lock=True, stale=True),
         ),
         "haproxy": Front(compression=Compression(), errors=errors, cache=cache),
     }

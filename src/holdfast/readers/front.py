@@ -5,6 +5,7 @@ Decides only what a unit means; which keys there are and which values go, the re
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Final, get_args, get_type_hints
 
@@ -40,6 +41,27 @@ def with_numbers(told: Any, kind: Any, place: str) -> Any:
         key: _number(value, kinds[key], f"{place}.{key}") if key in kinds else value
         for key, value in told.items()
     }
+
+
+def unmatched(wrong: msgspec.ValidationError, told: Any, kind: Any) -> BadInput | None:
+    """A text that has not the form of its field, as people would be told: by what it is, and what
+    the field says of itself. `told` is of the record `kind`; None for any other fault."""
+    found = re.fullmatch(r"Expected `str` matching regex .* - at `(\$\.(.+))`", str(wrong))
+    if found is None:
+        return None
+    meaning = ""
+    for key in re.findall(r"[^.\[\]]+", found[2]):
+        if key.isdecimal():
+            told = told[int(key)]
+            continue
+        record = _record(kind)
+        if record is None:
+            return None
+        rows = {row.encode_name: row.name for row in msgspec.structs.fields(record)}
+        told, kind = told[key], get_type_hints(record, include_extras=True)[rows[key]]
+        said = [row.description for row in getattr(kind, "__metadata__", ()) if row.description]
+        meaning = said[-1] if said else meaning
+    return BadInput(f"`{told}` is not of its form - at `{found[1]}`", hint=meaning)
 
 
 def _number(told: Any, kind: Any, place: str) -> Any:

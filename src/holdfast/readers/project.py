@@ -16,7 +16,7 @@ from holdfast.model.path import Demand, Kind, Use
 from holdfast.model.profile import Profile
 from holdfast.model.units import parse_bytes, parse_seconds
 from holdfast.model.values import Source, Value
-from holdfast.readers.front import with_numbers
+from holdfast.readers.front import unmatched, with_numbers
 
 
 class UseRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -101,7 +101,8 @@ def read_project(text: str, name: str) -> Project:
         raise BadInput(bad.fault, place=name, hint=bad.hint) from None
     except msgspec.ValidationError as wrong:
         hint = "the keys are in docs/reference/project.md and docs/reference/edge.md"
-        raise BadInput(str(wrong), place=name, hint=hint) from None
+        found = unmatched(wrong, told, Project) or BadInput(str(wrong))
+        raise BadInput(found.fault, place=name, hint=found.hint or hint) from None
     for kind in project.demand.kinds:
         for use in kind.uses:
             if use.service not in project.services:

@@ -6,6 +6,7 @@ One file a process, alike but for the sockets: each process counts `maxconn` for
 from __future__ import annotations
 
 from holdfast.model.path import Hop
+from holdfast.model.values import Value
 from holdfast.writers import (
     haproxy_admission,
     haproxy_checks,
@@ -173,6 +174,7 @@ def _buffered(hop: Hop) -> list[str]:
             f"{buffering.why}, as far as a buffer goes; chunked ones always",
             f"http-request wait-for-body time {plain(wait)}s{condition}",
         ),
+        *_counted(value_of(hop, "max_body")),
         (
             "a longer one is asked to say its length, which has a rule above",
             f"http-request return status 411 if chunked {{ req.body_len ge {CHUNKED} }}",
@@ -184,6 +186,14 @@ def _buffered(hop: Hop) -> list[str]:
         ("", "http-request del-header Transfer-Encoding if chunked"),
     )
     return [line for why, rule in rules for line in explained(why, rule)]
+
+
+def _counted(most: Value) -> list[tuple[str, str]]:
+    """The rule for a limit that is passed by what had not come when the one above was asked."""
+    if most.number >= CHUNKED:
+        return []
+    rule = f"http-request deny deny_status 413 if chunked {{ req.body_len gt {plain(most)} }}"
+    return [("the limit again, now that all of it is here", rule)]
 
 
 def _vanished(hop: Hop) -> list[str]:

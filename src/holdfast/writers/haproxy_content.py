@@ -5,6 +5,8 @@ Lines of its sections; none where nothing is asked for. What it cannot do is ref
 
 from __future__ import annotations
 
+import math
+
 from holdfast.model.front.front import Front
 from holdfast.model.path import Hop
 from holdfast.writers.site import explained, plain, value_of
@@ -71,6 +73,11 @@ def _cache(front: Front) -> list[str]:
         f"    http-request set-var(txn.kept) bool(true) if {{ path_beg {' '.join(cache.paths)} }}"
         f" !{{ req.hdr(authorization) -m found }}{whom}",
         "    http-request cache-use kept if { var(txn.kept) -m bool }",
+        "    # without a word of how long it is good, HAProxy keeps none that has no validator;",
+        "    # browsers leave `s-maxage` alone",
+        f"    http-response set-header Cache-Control s-maxage={math.ceil(cache.fresh)} "
+        "if { var(txn.kept) -m bool } { status 200 } !{ res.hdr(cache-control) -m found } "
+        "!{ res.hdr(expires) -m found } !{ res.hdr(set-cookie) -m found }",
         "    http-response cache-store kept if { var(txn.kept) -m bool } "
         "!{ res.hdr(set-cookie) -m found }",
         *(

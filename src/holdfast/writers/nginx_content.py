@@ -16,7 +16,7 @@ from holdfast.model.front.front import Front
 from holdfast.model.path import Hop
 from holdfast.writers.mime import CHARSET, TYPES
 from holdfast.writers.nginx_passing import passing, set_lines
-from holdfast.writers.site import Site, explained, plain, value_of
+from holdfast.writers.site import Site, explained, plain, value_of, whole_s
 
 PAGES: Final = "/.holdfast-error/"
 """Below it nginx finds its error pages; nobody else does: the locations are `internal`."""
@@ -102,7 +102,8 @@ def _kept(hop: Hop, site: Site, cache: Cache) -> Iterator[str]:
     keys, disk = value_of(hop, "cache_keys_bytes"), value_of(hop, "cache_disk_bytes")
     path = f"proxy_cache_path {site.folder}/cache levels=1:2 use_temp_path=off"
     yield from explained(f"{keys.why}; {disk.why}", path)
-    yield f"{_INNER}keys_zone=kept:{plain(keys)} max_size={plain(disk)} inactive={cache.kept:g}s;"
+    sizes = f"keys_zone=kept:{plain(keys)} max_size={plain(disk)}"
+    yield f"{_INNER}{sizes} inactive={whole_s(cache.kept)};"
     yield "    # who asks with these asks for himself: the app answers, and nobody keeps it"
     whom = "$http_authorization" if cache.cookies else "$http_authorization$http_cookie"
     yield f'    map {whom} $for_one {{ "" 0; default 1; }}'
@@ -142,7 +143,7 @@ def _folder(row: Files) -> Iterator[str]:
     yield f"{_DEEP}charset utf-8;"
     yield f"{_DEEP}charset_types {' '.join(CHARSET)};"
     if row.expires:
-        yield f"{_DEEP}expires {row.expires:g}s;"
+        yield f"{_DEEP}expires {whole_s(row.expires)};"
     if row.immutable:
         yield f'{_DEEP}set $file_keeps "public, immutable";'
     if row.download:
@@ -189,7 +190,7 @@ def _cached(hop: Hop, site: Site, cache: Cache) -> Iterator[str]:
     own = [
         "proxy_cache kept;",
         "proxy_cache_key $scheme://$http_host$request_uri;",
-        *([f"proxy_cache_valid 200 301 302 {cache.fresh:g}s;"] if cache.fresh else []),
+        *([f"proxy_cache_valid 200 301 302 {whole_s(cache.fresh)};"] if cache.fresh else []),
         "proxy_cache_bypass $for_one;",
         "proxy_no_cache $for_one;",
         "proxy_cache_revalidate on;",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from typing import Literal
 
@@ -71,7 +72,14 @@ def plain(value: Value) -> str:
     """The value as both programs write it: whole numbers without a fraction, `on` and `off`."""
     if isinstance(value.value, bool):
         return "on" if value.value else "off"
-    return f"{value.value:g}" if isinstance(value.value, float) else str(value.value)
+    if not isinstance(value.value, float):
+        return str(value.value)
+    return f"{value.value:.0f}" if value.value.is_integer() else f"{value.value:g}"
+
+
+def whole_s(seconds: float) -> str:
+    """Seconds where a program knows no fractions of them: rounded up."""
+    return f"{math.ceil(seconds)}s"
 
 
 def explained(why: str, line: str, indent: str = "    ") -> list[str]:
