@@ -211,7 +211,7 @@ def test_all_tests_are_two_parts(clone: Clone) -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["quick", "-x"], "-m not slow and not full -x"),
+        (["quick", "-x"], "-n 2 --dist loadfile -m not slow and not full -x"),
         (["-k", "two words"], "-m not full -k two words"),
         (["full", "ladder", "-x"], "-m full tests/full/test_ladder.py -x"),
     ],
