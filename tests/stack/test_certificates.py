@@ -12,7 +12,7 @@ import pytest
 from holdfast.model.errors import BadInput
 from holdfast.model.front.tls import Tls
 from holdfast.stack.certificates import read_pair, self_signed
-from holdfast.stack.renewal import MARGIN_S, idle_turn
+from holdfast.stack.renewal import LOOK_S, MARGIN_S, Renewal, idle_turn
 from holdfast.writers.nginx_tls import TURNS
 from tests.certificates import Files, openssl, signed
 
@@ -162,3 +162,33 @@ def test_nginx_never_reads_what_is_replaced() -> None:
         near = range(max(0, at - int(MARGIN_S)), min(len(read), at + int(MARGIN_S)))
         assert not name or all(read[second] != name for second in near)
     assert set(idle) == {"", *TURNS}
+
+
+class Answering:
+    """A process of HAProxy by what it answers."""
+
+    pid = 1
+
+    def __init__(self, answer: str) -> None:
+        self._answer = answer
+
+    def say(self, command: str) -> str:
+        return self._answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [("Success!", [None]), ("Can't replace it", ["HAProxy (1) says: Can't replace it"])],
+)
+def test_what_haproxy_refuses_is_not_called_changed(
+    answer: str, told: list[str | None], tmp_path: Path
+) -> None:
+    """Another pair is said to serve where the process took it, and only then."""
+    files = signed(tmp_path / "pair")
+    reported: list[str | None] = []
+    renewal = Renewal(table(files), "haproxy", reported.append)
+    renewal.write(str(tmp_path), None)
+    signed(tmp_path / "pair")
+    for look in range(1, 4):
+        renewal.step(look * LOOK_S, [Answering(answer)])
+    assert reported == told

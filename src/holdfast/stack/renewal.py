@@ -54,6 +54,8 @@ class Renewal:
         """nginx's files that still have the pair before."""
         self._told: set[int] | None = None
         """HAProxy's processes that have the new pair; None where none is new."""
+        self._was_refused = False
+        """Whether a process of HAProxy has not taken the pair."""
         self._look_s = 0.0
 
     def write(self, folder: str, owner: tuple[int, int] | None) -> None:
@@ -98,7 +100,7 @@ class Renewal:
             self._waiting = set(nginx_tls.TURNS)
         else:
             self._put(haproxy_tls.PAIR, self.pair.pem)  # for whoever is started from now on
-            self._told = set()
+            self._told, self._was_refused = set(), False
 
     def _hand_over(self) -> None:
         """Replace nginx's file that is not being read from."""
@@ -119,11 +121,13 @@ class Renewal:
                 process.say(f"set ssl cert {where} <<\n{self.pair.pem.decode('ascii')}")
                 said = process.say(f"commit ssl cert {where}")
                 if "Success" not in said:
+                    self._was_refused = True
                     self._report(f"HAProxy ({process.pid}) says: {said.strip()}")
                 self._told.add(process.pid)
         if self._told.issuperset(process.pid for process in processes):
             self._told = None
-            self._report(None)
+            if not self._was_refused:
+                self._report(None)
 
     def _put(self, name: str, data: bytes) -> None:
         """Write a file whole: whoever opens it has the one before, or this."""
