@@ -6,8 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from holdfast.cli import prefer as preferring
+from holdfast.cli.main import holdfast as commands
 from holdfast.facts.rates import Rate, read_rates
 from tests.cli.run import WAIT, holdfast
 from tests.edges import INSTALLED
@@ -44,6 +47,19 @@ def test_throughput_is_the_fastest_that_was_measured(interface: str, in_flight: 
     assert f"{max(row.requests_s for row in rows):,} answers a second" in notes[0]
     assert read_rates().source in notes[0]
     assert notes[1] == f"the app speaks {interface}: its text shows it"
+
+
+def test_an_engine_that_nobody_measured_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Without a figure of its own an engine is not chosen for throughput, and that is said."""
+    rows = tuple(row for row in read_rates().rows if row.engine != "hypercorn")
+    rates = msgspec.structs.replace(read_rates(), rows=rows)
+    monkeypatch.setattr(preferring, "read_rates", lambda: rates)
+    words = ("plan", "-n", "500", "--prefer", "throughput", "--interface", "ASGI", "--json")
+    assert commands(words, standalone_mode=False) == 0
+    notes = json.loads(capfd.readouterr().out)["notes"]
+    assert "hypercorn is left out: nobody measured what it answers" in notes
 
 
 @needs_edges

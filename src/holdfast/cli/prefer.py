@@ -141,6 +141,8 @@ def _fastest(pairs: Iterable[Pair], options: Options, notes: list[str]) -> tuple
     rates, asked = read_rates(), set(pairs)
     size = min(options.in_flight, max(rate.in_flight for rate in rates.rows))
     rows = [rate for rate in rates.rows if Pair(rate.engine, rate.edge) in asked]
+    unknown = sorted({pair.engine for pair in asked} - {rate.engine for rate in rows})
+    notes += [f"{name} is left out: nobody measured what it answers" for name in unknown]
     small = sorted({rate.engine for rate in rows if rate.in_flight < size})
     notes += [f"{name} is left out: nobody measured it for so many in flight" for name in small]
     order = sorted((r for r in rows if r.in_flight >= size), key=lambda r: -r.requests_s)
