@@ -7,7 +7,7 @@ failures, the least witness, and what the plan says of memory beside what was me
 whole path and of workers and edge. What `plan` says of engines that cannot
 hold so many is a row too. ROW, a row's name (`uvicorn/nginx`) or the beginning of one, runs those
 alone; `--resume` skips rows that have held at this size. Writes bench/results/engines-20k.json
-after each row. 15 rows of 50 s: 13 minutes. Needs both edges, and the machine alone.
+after each row. 18 rows of 50 s: 15 minutes. Needs both edges, and the machine alone.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from holdfast.proof.result import Result
 from holdfast.wire import ENGINES
 
 TARGET = RESULTS / "engines-20k.json"
-HOLDING: Final = ("uvicorn", "hypercorn", "granian", "gevent", "tornado")
+HOLDING: Final = ("uvicorn", "hypercorn", "granian", "gunicorn-asgi", "gevent", "tornado")
 IF_NAMED: Final = ("gthread",)
 """A thread for each request: held only where it is named."""
 OTHERS: Final = tuple(name for name in ENGINES if name not in HOLDING)

@@ -81,7 +81,8 @@ class Engine(NamedTuple):
     """What serves an app inside a worker, and what has to be there for it.
 
     `caps` names what it has no more of than it was told (connections, threads), where it has such a
-    cap. `distribution` is the package that is imported; `extra` brings it, none is always there.
+    cap. BY_PLACES: it has none, and is run only where its workers have `Places`. `distribution` is
+    the package that is imported; `extra` brings it, none is always there.
     """
 
     interface: Interface
@@ -90,10 +91,13 @@ class Engine(NamedTuple):
     caps: str = ""
 
 
+BY_PLACES: Final = "places"
+
 ENGINES: Final = {
     "uvicorn": Engine("ASGI", "uvicorn"),
     "hypercorn": Engine("ASGI", "hypercorn", "hypercorn"),
     "granian": Engine("ASGI", "granian", "granian", "connections"),
+    "gunicorn-asgi": Engine("ASGI", "gunicorn", "gunicorn-asgi", BY_PLACES),
     "gevent": Engine("WSGI", "gevent", "gevent", "connections"),
     "gthread": Engine("WSGI", "gunicorn", "gunicorn", "threads"),
     "sync": Engine("WSGI", "gunicorn", "gunicorn", "requests"),

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import msgspec
 
 from holdfast import wire
+from holdfast.cli.admission import worker_places
 from holdfast.cli.engines import engine_caps
 from holdfast.facts.profiles import read_profiles
 from holdfast.model.path import Count, Demand, Hop, Host, Kind, Path
@@ -37,6 +38,8 @@ BACKLOG = 511
 PLENTY = 400
 """Connections and descriptors where they are not what is narrow."""
 FEWEST = {"keepalive": 1, "server_pool_max_conn": 0}
+LONG_S = 2 * LASTS_S
+"""How long requests wait for a place, where they do: longer than any of them is held."""
 IDLE_S = 1
 """Short, since a place that an idle connection takes of a cap is free only then."""
 EDGES: tuple[Program, ...] = ("nginx", "haproxy")
@@ -109,6 +112,12 @@ def _workers(engine: str, processes: int, cap: int) -> Hop:
     return Hop("workers", row.program, "", "here", processes, (*told, *more, workers))
 
 
+def _places(cap: int, wait_s: float) -> tuple[Value, ...]:
+    """What tells a worker to let in so many, with room for all others where they wait."""
+    room = PLENTY if wait_s else 0
+    return values(places=cap, places_room=room, places_wait_s=wait_s, retry_after_s=1)
+
+
 def _edge(program: Program, processes: int) -> Hop:
     """An edge with more room than the workers.
 
@@ -135,11 +144,16 @@ def _fewest(hop: Hop) -> tuple[Value, ...]:
 def _drawn(engine: str, place: str, draw: Random) -> EngineStack:
     """One stack: its cap by lot, and one worker or two."""
     processes = draw.randint(1, 2) if engine != "sync" or place != "direct" else 1
-    workers = _workers(engine, processes, draw.randint(15, 40))
+    cap = draw.randint(15, 40)
+    workers = _workers(engine, processes, cap)
+    if ENGINES[engine].by_places:
+        places = _places(cap, draw.choice((0.0, LONG_S)))
+        workers = msgspec.structs.replace(workers, values=(*workers.values, *places))
     edge = (_edge(place, processes),) if place != "direct" else ()  # type: ignore[arg-type]
     path = Path((_host(),), (Hop("kernel", "kernel", "", "here", 1), *edge, workers))
     row = ENGINES[engine]
-    wall = "workers" if row.most == 1 else row.serves or row.connections or "descriptors"
+    usual = "places" if row.by_places else "descriptors"
+    wall = "workers" if row.most == 1 else row.serves or row.connections or usual
     return EngineStack(wall, engine, path)
 
 
@@ -187,6 +201,7 @@ def _process(stack: EngineStack) -> Iterator[tuple[StackProcess, File]]:
             dialler_idle_s=IDLE_S,
             env={"HELD": str(folder)},
             **engine_caps(stack.engine, workers),
+            places=worker_places(workers, ()),
         )
         process = own.enter_context(StackProcess(config))
         process.start()

@@ -7,11 +7,14 @@ import pytest
 
 from holdfast import wire
 from holdfast.model.errors import Impossible
+from holdfast.model.front.admission import Admission
+from holdfast.model.limit import Act
 from holdfast.model.path import Demand, Kind
 from holdfast.model.values import Source, Value
 from holdfast.programs.catalog import LIMITS, path_walls
 from holdfast.programs.kernel import memory_parts
-from holdfast.sizing.engines import ENGINES, MOST_THREADS
+from holdfast.sizing.admission import ACTS
+from holdfast.sizing.engines import ENGINES, MOST_THREADS, USUAL_WAIT_S
 from holdfast.sizing.layout import EdgeLayout, Layout
 from holdfast.sizing.path import all_limits, needed, size
 from tests.sizing.test_law_1 import EDGES, LAYOUT, behind, host
@@ -31,7 +34,11 @@ def test_every_engine_that_runs_can_be_sized() -> None:
 
 def test_what_is_capped_is_what_runs_capped() -> None:
     """An engine is given a cap by the sizing where the worker's engine has one."""
-    caps = {name for name, engine in ENGINES.items() if engine.connections or engine.most}
+    caps = {
+        name
+        for name, engine in ENGINES.items()
+        if engine.connections or engine.most or engine.by_places
+    }
     assert caps == {name for name, row in wire.ENGINES.items() if row.caps}
 
 
@@ -51,6 +58,30 @@ def test_an_engine_holds_what_it_was_sized_for(
     assert workers.program == ENGINES[engine].program
     narrowest = walls[0][0]
     assert needed(narrowest, asked) > 0.95 * narrowest.capacity
+
+
+@pytest.mark.parametrize("edge", EDGES)
+def test_an_engine_that_lets_in_whoever_comes_is_kept_by_its_workers(
+    edge: EdgeLayout | None,
+) -> None:
+    """Nobody asked for admission: its workers have places for N whatever stands before them, and
+    descriptors for those that wait or are told; where it was asked for, it is as asked."""
+    asked, layout = demand(2_000), msgspec.structs.replace(behind(edge), engine="gunicorn-asgi")
+    path = size(asked, host(), layout)
+    limit, holds = next(wall for wall in path_walls(path, asked) if wall[0].resource in ACTS)
+    assert (limit.hop, limit.resource) == ("workers", "places")
+    assert holds.sure >= 2_000
+    assert limit.full.room >= asked.rate * USUAL_WAIT_S
+    workers = path.hop("workers")
+    files = next(limit for limit, _ in path_walls(path, asked) if limit.resource == "descriptors")
+    assert files.capacity > limit.capacity + limit.full.room / workers.processes
+    at_once = msgspec.structs.replace(layout, admission=Admission(wait=0.0))
+    (told,) = (
+        limit.full
+        for limit, _ in path_walls(size(asked, host(), at_once), asked)
+        if limit.resource == "places"
+    )
+    assert (told.act, told.room) == (Act.REFUSES, 0)
 
 
 def test_gthread_has_a_thread_a_request_and_room_to_keep_connections() -> None:

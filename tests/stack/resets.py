@@ -19,6 +19,7 @@ from tests.edges import PROGRAMS
 from tests.helpers import wait_until
 from tests.stack.driving import Client, running, wait_for_in_flight
 from tests.stack.edges import behind, open_sockets
+from tests.stack.engines import capped
 
 APPS = {"ASGI": "lasting_asgi:app", "Tornado": "lasting_tornado:app", "WSGI": "lasting_wsgi:app"}
 AT_ONCE = 20
@@ -68,7 +69,7 @@ def resident(pids: tuple[int, ...]) -> int:
 
 def serving(engine: str, program: Program | None) -> AbstractContextManager[StackProcess]:
     """One worker of the engine, behind the edge if there is one."""
-    told: dict[str, Any] = {"engine": engine, "cap": 50 if ENGINES[engine].caps else 0}
+    told = capped(engine, 50)
     if program is not None:
         told = {**told, **behind(program)}
     return running(APPS[ENGINES[engine].interface], **{**told, "slots": 1})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from holdfast.sizing.layout import EdgeLayout, Program
 from holdfast.sizing.path import size
 from holdfast.stack.config import EdgeConfig, StackConfig
 from holdfast.stack.process import StackProcess
-from holdfast.wire import ENGINES, Places
+from holdfast.wire import BY_PLACES, ENGINES, Places
 from tests.edges import PROGRAMS, demand
 from tests.helpers import wait_until
 from tests.law3.predictions import Wall
@@ -47,6 +48,7 @@ THREADS = 12
 LONG_S = 30.0
 ENGINES_THAT_WAIT = [name for name in ENGINES if name != "sync"]
 EACH = pytest.mark.parametrize("engine", ENGINES_THAT_WAIT)
+LISTENING = [name for name, row in ENGINES.items() if row.interface == "ASGI"]
 
 
 def fields(engine: str, wait_s: float = LONG_S) -> dict[str, Any]:
@@ -150,6 +152,23 @@ def test_who_leaves_in_line_is_not_served_and_a_stop_serves_the_others(engine: s
         assert codes == [0]
 
 
+@pytest.mark.parametrize("engine", LISTENING)
+def test_whoever_waited_for_a_place_is_still_there(engine: str) -> None:
+    """An app that listens for its client to leave hears nothing of one that waited and is there."""
+    told = fields(engine) | {"app": "listening:app"}
+    with running(**told) as stack, crowd(stack.port, CAP) as clients:
+        wait_for(stack, CAP, 0, 0)
+        with contextlib.closing(Client(stack.port)) as waiting:
+            waiting.get()
+            wait_for(stack, CAP, 1, 0)
+            assert answered(clients) == CAP
+            for _ in range(2):
+                status, _, body = waiting.read()
+                assert (status, json.loads(body)["left"]) == (200, False)
+                waiting.get()
+            assert waiting.status() == 200
+
+
 N, MEAN_S = 10, 50.0
 """Requests that a sized stack is to hold, and how long one would take."""
 HEALTH = "/client"
@@ -159,6 +178,11 @@ CASES = [
     for place in PLACES
     for wait_s, engine in ((20.0, "uvicorn"), (0.5, "uvicorn"), (0.0, "uvicorn"), (20.0, "gevent"))
 ] + [pytest.param(None, 20.0, "tornado")]
+CASES += [
+    pytest.param(*place.values, wait_s, "gunicorn-asgi", marks=place.marks)
+    for place in PLACES
+    for wait_s in (20.0, 0.0)
+]
 
 
 def sized(program: Program | None, engine: str, wait_s: float) -> tuple[StackConfig, Wall]:
@@ -167,6 +191,7 @@ def sized(program: Program | None, engine: str, wait_s: float) -> tuple[StackCon
     edge = EdgeLayout(program, "", front=UNBUFFERED) if program else None
     busy = profile("uvicorn", cpu_s=5.0 if program else 1e-3)
     changed = {"worker": busy, "services": (), "generator": None, "admission": told}
+    changed |= {"engine": engine} if ENGINES[engine].caps == BY_PLACES else {}
     layout = msgspec.structs.replace(behind(edge), **changed)
     asked = demand(N, kinds=(Kind("k", 1.0, MEAN_S),))
     path = size(asked, host(), layout)

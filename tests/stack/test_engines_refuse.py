@@ -12,7 +12,7 @@ import pytest
 
 from holdfast.model.errors import HoldfastError
 from holdfast.stack.process import StackProcess
-from holdfast.wire import ENGINES
+from holdfast.wire import BY_PLACES, ENGINES
 from tests.stack.driving import APPS, config
 from tests.stack.engines import BACKLOG, KIT, fields
 
@@ -94,11 +94,21 @@ def test_an_engine_that_is_none_is_refused() -> None:
     assert all(f"`{name}`" in (error.hint or "") for name in ENGINES)
 
 
-@pytest.mark.parametrize("engine", [name for name, row in ENGINES.items() if not row.caps])
+@pytest.mark.parametrize(
+    "engine", [name for name, row in ENGINES.items() if row.caps in {"", BY_PLACES}]
+)
 def test_a_cap_that_nobody_would_keep_is_refused(engine: str) -> None:
     """An engine without a cap is given none in silence."""
     error = refused(**fields(engine, cap=5))
     assert error.fault == f"the engine `{engine}` caps nothing"
+
+
+@pytest.mark.parametrize("engine", [name for name, row in ENGINES.items() if row.caps == BY_PLACES])
+def test_an_engine_that_lets_in_whoever_comes_needs_places(engine: str) -> None:
+    """Without places nobody would keep it from anything."""
+    error = refused(**fields(engine, places=None))
+    assert error.fault == f"the engine `{engine}` lets in whoever comes"
+    assert "`places`" in (error.hint or "")
 
 
 def test_the_kits_apps_are_there() -> None:

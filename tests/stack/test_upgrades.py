@@ -16,6 +16,7 @@ from tests.edges import PROGRAMS
 from tests.helpers import wait_until
 from tests.stack.driving import Client, Log, running, stopping, wait_for_in_flight
 from tests.stack.edges import behind
+from tests.stack.engines import capped
 from tests.stack.test_engines_refuse import refused
 from tests.stack.websockets import WHOLE, Websocket, lasting
 
@@ -65,7 +66,7 @@ def check_leaving(stack: StackProcess, count: int) -> None:
 def test_a_worker_that_is_replaced_asks_them_to_come_back(engine: str) -> None:
     """Each websocket is closed with 1012, each stream ends after an event, and nothing is cut."""
     app = APPS[ENGINES[engine].interface]
-    with running(app, slots=1, engine=engine) as stack:
+    with running(app, slots=1, **capped(engine, 100)) as stack:
         check_leaving(stack, COUNT)
 
 

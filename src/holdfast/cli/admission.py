@@ -16,6 +16,7 @@ from holdfast.model.units import format_seconds
 from holdfast.programs import admission as programs
 from holdfast.readers.project import Project
 from holdfast.sizing.admission import ACTS
+from holdfast.sizing.engines import beyond
 from holdfast.wire import Places
 
 
@@ -39,7 +40,8 @@ def refuse_wait(wait_s: float | None, hint: str) -> None:
 def with_wait(project: Project, wait_s: float | None, engine: str) -> Project:
     """The project with the wait that was asked for; raises BadInput where the engine has no line.
 
-    A sync worker takes one request at a time, and those behind it wait in its accept queue.
+    A sync worker takes one request at a time, and those behind it wait in its accept queue. Where
+    nobody asked, requests wait all the same for an engine that lets in whoever comes.
     """
     told = project.admission
     if wait_s is not None:
@@ -56,6 +58,8 @@ def with_wait(project: Project, wait_s: float | None, engine: str) -> Project:
             place="--wait" if wait_s is not None else "[admission]",
             hint="say it where they run",
         )
+    if not project.edge.hosts:
+        told = beyond(engine, told)
     return msgspec.structs.replace(project, admission=told)
 
 

@@ -27,6 +27,7 @@ PACKAGES: Final = {
     "uvicorn": ("uvicorn", "uvloop", "httptools"),
     "hypercorn": ("Hypercorn", "uvloop", "h11"),
     "granian": ("granian", "uvloop"),
+    "gunicorn-asgi": ("gunicorn", "uvloop"),
     "gevent": ("gunicorn", "gevent"),
     "gthread": ("gunicorn",),
     "sync": ("gunicorn",),

@@ -1,7 +1,8 @@
 """Sizes admission: who keeps N, how many more may wait, and the room to tell the others. No I/O.
 
 One program acts, and no other cap is in its way: HAProxy's queue, nginx's `limit_conn` where nobody
-waits, since nginx has no line, and else the workers' own places.
+waits, since nginx has no line, and else the workers' own places. An engine that lets in whoever
+comes has those whatever stands before it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from holdfast.model.path import Demand, Hop, Host, Spread
 from holdfast.model.values import Value, derived
 from holdfast.programs import admission as programs
 from holdfast.sizing.counting import number, on_one
+from holdfast.sizing.engines import ENGINES
 from holdfast.sizing.layout import Layout
 from holdfast.sizing.workers import fullest_share
 
@@ -60,11 +62,11 @@ def held_to(limit: Limit, demand: Demand, admission: Admission) -> Demand:
 
 def admitted(hops: tuple[Hop, ...], demand: Demand, host: Host, layout: Layout) -> tuple[Hop, ...]:
     """The edge, where there is one, and the workers, with the values by which one of them acts."""
-    told = layout.admission
+    told = layout.beyond
     if told.wait is None:
         return hops
     *edge, workers = _open_wide(hops, demand, host, told)
-    program = edge[0].program if edge else ""
+    program = edge[0].program if edge and not ENGINES[layout.engine].by_places else ""
     if program == "haproxy":
         return (_with(edge[0], _haproxy(edge[0], workers, demand, told)), workers)
     if program == "nginx" and not told.wait:
@@ -93,7 +95,7 @@ def _open_wide(
 
 
 def _places(count: int, demand: Demand, host: Host, layout: Layout) -> tuple[Value, ...]:
-    told = layout.admission
+    told = layout.beyond
     room = waiting_room(demand, told)
     cap = fullest_share(count, demand, host, layout)
     more = msgspec.structs.replace(demand, in_flight=demand.in_flight + room)

@@ -9,18 +9,22 @@ from typing import Final
 
 import msgspec
 
+from holdfast.model.front.admission import Admission
 from holdfast.model.values import Value, derived
 
 MOST_THREADS: Final = 256
 """Threads of one gthread worker, at most: nobody measured more, and all of them wait for one
 interpreter. Above it there are more workers."""
+USUAL_WAIT_S: Final = 1.0
+"""What requests beyond N wait for an engine that has to be kept from them, where nobody said."""
 
 
 class Engine(msgspec.Struct, frozen=True):
     """`program` is whose rows it is of, `told` the settings that make it what it is there.
 
     It has at most as many connections as `connections` names, and serves `most` requests at once in
-    one process, as many as `serves` names; an empty name caps nothing.
+    one process, as many as `serves` names; an empty name caps nothing. With `by_places` it lets in
+    whoever comes, so that its worker's places keep N: they are always there.
     """
 
     program: str
@@ -28,6 +32,7 @@ class Engine(msgspec.Struct, frozen=True):
     connections: str = ""
     serves: str = ""
     most: int = 0
+    by_places: bool = False
 
     def kept(self, each: int) -> int:
         """Connections beside `each` requests on one worker that it must have room for.
@@ -55,6 +60,7 @@ ENGINES: Final = {
     "uvicorn": Engine("uvicorn"),
     "hypercorn": Engine("hypercorn", _ASYNCIO),
     "granian": Engine("granian", (("interface", "asginl"),), connections="backpressure"),
+    "gunicorn-asgi": Engine("gunicorn", (("worker_class", "asgi"),), by_places=True),
     "gevent": Engine("gunicorn", (("worker_class", "gevent"),), connections="worker_connections"),
     "gthread": Engine(
         "gunicorn",
@@ -66,3 +72,10 @@ ENGINES: Final = {
     "sync": Engine("gunicorn", (("worker_class", "sync"),), most=1),
     "tornado": Engine("tornado"),
 }
+
+
+def beyond(engine: str, asked: Admission) -> Admission:
+    """What requests beyond N meet: as asked; they wait where only places keep the engine to N."""
+    if asked.wait is not None or not ENGINES[engine].by_places:
+        return asked
+    return msgspec.structs.replace(asked, wait=USUAL_WAIT_S)

@@ -10,6 +10,7 @@ from holdfast.model.front.admission import Admission
 from holdfast.model.front.front import Front
 from holdfast.model.profile import Profile
 from holdfast.model.values import Value
+from holdfast.sizing.engines import beyond
 
 Program = Literal["nginx", "haproxy"]
 
@@ -53,7 +54,7 @@ class Layout(msgspec.Struct, frozen=True):
     sockets, an end of which takes `unix_end_bytes`. The kernel keeps `thread_bytes` for a thread of
     a worker. `generator` is given where the load is made on
     the same host; then `opening_rate` is how many clients a second it opens. `engine` is a
-    name of `sizing.engines`, and `admission` what requests beyond N meet.
+    name of `sizing.engines`, and `admission` what was asked of requests beyond N.
     """
 
     worker: Profile
@@ -68,3 +69,8 @@ class Layout(msgspec.Struct, frozen=True):
     thread_bytes: Value | None = None
     engine: str = "uvicorn"
     admission: Admission = Admission()
+
+    @property
+    def beyond(self) -> Admission:
+        """What requests beyond N meet."""
+        return beyond(self.engine, self.admission)

@@ -47,7 +47,7 @@ def size(demand: Demand, host: Host, layout: Layout) -> Path:
     fits = largest(lambda n: attempt(scaled(demand, n), host, layout)[1] is None, demand.in_flight)
     if short.resource == SERVED:
         raise _one_each(demand, fits, _at_best(demand, host, layout))
-    raise _impossible(short, demand, held_to(short, demand, layout.admission), fits)
+    raise _impossible(short, demand, held_to(short, demand, layout.beyond), fits)
 
 
 def scaled(demand: Demand, in_flight: int) -> Demand:
@@ -59,17 +59,17 @@ def scaled(demand: Demand, in_flight: int) -> Demand:
 def attempt(demand: Demand, host: Host, layout: Layout) -> tuple[Path, Limit | None]:
     """The path as sized, and the limit that is too narrow for the demand, if one is."""
     path = _path(demand, host, layout, MOST_PROCESSES)
-    most = with_room(demand, layout.admission)
+    most = with_room(demand, layout.beyond)
     limits = sorted(all_limits(path, most), key=lambda limit: limit.resource != SERVED)
     for limit in limits:
-        if needed(limit, held_to(limit, demand, layout.admission)) > limit.capacity:
+        if needed(limit, held_to(limit, demand, layout.beyond)) > limit.capacity:
             return path, limit
     return path, None
 
 
 def _path(demand: Demand, host: Host, layout: Layout, most: int) -> Path:
     """The path with as many workers as hold the demand, or with `most` where no number does."""
-    sized = size_workers(with_room(demand, layout.admission), host, layout, most)
+    sized = size_workers(with_room(demand, layout.beyond), host, layout, most)
     *edge, workers = admitted(sized, demand, host, layout)
     hops = [_kernel(host, layout)]
     if layout.generator is not None:

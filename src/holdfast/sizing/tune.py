@@ -199,8 +199,8 @@ class _Needs:
         self.demand, self.machine, self.layout = demand, machine, layout
         self.raised, self.path = raised, path
         self.limits: dict[str, tuple[float, Limit]] = {}
-        for limit in all_limits(path, with_room(demand, layout.admission)):
-            found = needed(limit, held_to(limit, demand, layout.admission))
+        for limit in all_limits(path, with_room(demand, layout.beyond)):
+            found = needed(limit, held_to(limit, demand, layout.beyond))
             if found > self.limits.get(limit.resource, (-1.0, limit))[0]:
                 self.limits[limit.resource] = found, limit
 

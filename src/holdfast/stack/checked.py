@@ -9,7 +9,7 @@ from typing import Final
 
 from holdfast.model.errors import BadInput, HoldfastError
 from holdfast.stack.config import StackConfig
-from holdfast.wire import ENGINES
+from holdfast.wire import BY_PLACES, ENGINES
 
 WEBSOCKETS: Final = ("wsproto", "websockets")
 """Either of these packages lets uvicorn speak websockets."""
@@ -41,8 +41,11 @@ def check(config: StackConfig) -> None:
     if engine is None:
         hint = "the engines are " + ", ".join(f"`{name}`" for name in ENGINES)
         raise BadInput(f"there is no engine `{config.engine}`", hint=hint)
-    if config.cap and not engine.caps:
+    if config.cap and engine.caps in {"", BY_PLACES}:
         raise BadInput(f"the engine `{config.engine}` caps nothing", hint="leave the cap out")
+    if config.places is None and engine.caps == BY_PLACES:
+        fault = f"the engine `{config.engine}` lets in whoever comes"
+        raise BadInput(fault, hint="give its workers `places`")
     if config.edge is not None and config.listen != "slots":
         raise BadInput("an edge dials slots, not a port", hint='use `listen` "slots"')
     _can_upgrade(config)

@@ -9,7 +9,9 @@ import signal
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import uvicorn
 import uvloop
+from uvicorn.lifespan.on import LifespanOn
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from holdfast.wire import FAILED, READY, STAGE_STARTUP
@@ -48,6 +50,15 @@ def run(main: Coroutine[Any, Any, None], asked: Asked, startup: Startup | None =
         asked.control.say_failed(FAILED, STAGE_STARTUP, startup.failure)
         return CANNOT_SERVE
     return 0
+
+
+async def start_app(shim: Shim) -> LifespanOn:
+    """Run the app's startup, for engines that leave that to a worker of their own."""
+    lifespan = LifespanOn(uvicorn.Config(shim, log_level="warning"))
+    await lifespan.startup()
+    if lifespan.should_exit:
+        raise RuntimeError("the app's startup failed")
+    return lifespan
 
 
 def hear(control: Control, on_drain: Callable[[], None]) -> None:

@@ -27,7 +27,7 @@ def find_engine(name: str) -> Engine:
     """The module of a name of `ENGINES`; raises Failure where its package is missing."""
     row = ENGINES[name]
     try:
-        return importlib.import_module(f"holdfast.worker.engines.{name}")
+        return importlib.import_module(f"holdfast.worker.engines.{name.replace('-', '_')}")
     except ImportError as error:
         missing = (error.name or row.distribution).partition(".")[0]
         wanted = f"holdfast[{row.extra}]" if row.extra else "holdfast"

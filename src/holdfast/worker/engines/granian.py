@@ -13,13 +13,11 @@ import socket
 from collections.abc import Awaitable
 from typing import Any
 
-import uvicorn
 from granian._granian import SocketHolder
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.embed import Server
-from uvicorn.lifespan.on import LifespanOn
 
 from holdfast.worker import aio
 from holdfast.worker.accepted import Accepted
@@ -62,10 +60,7 @@ class _Worker:
     async def run(self) -> None:
         """Start the app, serve, drain, and let the app shut down."""
         aio.die_before_serving()
-        lifespan = LifespanOn(uvicorn.Config(self._shim, log_level="warning"))
-        await lifespan.startup()
-        if lifespan.should_exit:
-            raise RuntimeError("the app's startup failed")
+        lifespan = await aio.start_app(self._shim)
         self._state = lifespan.state
         probe = await aio.answer_probe(self._asked, self._shim)
         self._worker = self._start()
