@@ -26,8 +26,8 @@ from holdfast.cli.trial import Trial, run_trial
 from holdfast.cli.verdict import plan_with_surplus
 from holdfast.programs.kernel import PLACES
 from holdfast.proof.climb import Climb
+from holdfast.proof.plan import ProofPlan
 from holdfast.proof.profile import fit_edge
-from holdfast.proof.run import ProofPlan
 from holdfast.sizing.layout import Program
 
 REPOSITORY = Path(__file__).parent.parent

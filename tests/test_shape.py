@@ -11,6 +11,7 @@ import re
 import tokenize
 from collections.abc import Callable, Iterator
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -276,6 +277,37 @@ def test_arrows_point_one_way() -> None:
         ends = {room for room, to in reach.items() if not to & reach.keys()}
         assert ends, f"a circle among {sorted(reach)}"
         reach = {room: to for room, to in reach.items() if room not in ends}
+
+
+def needs(found: tuple[File, ...]) -> dict[str, set[str]]:
+    """Each module of the package with those that it imports, wherever in it and whatever for."""
+    modules = {
+        file.path.removeprefix("src/").removesuffix(".py").replace("/", "."): file
+        for file in found
+        if file.room is not None and file.path.endswith(".py")
+    }
+    return {
+        name: {
+            to
+            for _, said in imports(file)
+            for to in (said, said.rpartition(".")[0])
+            if to in modules
+        }
+        for name, file in modules.items()
+    }
+
+
+def test_modules_import_in_no_circle() -> None:
+    """Within a room, too, no file needs one that needs it, not even for a type."""
+    TopologicalSorter(needs(files())).prepare()
+
+
+def test_a_circle_of_modules_is_seen() -> None:
+    """Two files that need each other are a circle, also where one needs but a type."""
+    one = File("src/holdfast/load/a.py", "from holdfast.load.b import B")
+    other = File("src/holdfast/load/b.py", "if TYPE_CHECKING:\n    from holdfast.load import a")
+    with pytest.raises(CycleError):
+        TopologicalSorter(needs((one, other))).prepare()
 
 
 LAW = '"""Decides what a bad example is, and knows nothing else."""\n'

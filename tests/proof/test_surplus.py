@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from holdfast.proof.run import surplus
+from holdfast.proof.plan import surplus
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,9 @@ from typing import Any
 from holdfast.load.plan import LoadPlan
 from holdfast.proof.machine import Machine
 from holdfast.proof.moment import Moment
+from holdfast.proof.plan import ProofPlan, surplus
 from holdfast.proof.result import Result
-from holdfast.proof.run import Proof, ProofPlan, surplus
+from holdfast.proof.run import Proof
 from holdfast.stack.config import StackConfig
 from holdfast.stack.process import StackProcess
 from tests.helpers import free_port

@@ -18,8 +18,8 @@ from rich.text import Text
 from holdfast.cli import say
 from holdfast.model.units import format_bytes, format_seconds
 from holdfast.proof.moment import Moment, Phase
+from holdfast.proof.plan import ProofPlan
 from holdfast.proof.result import Result
-from holdfast.proof.run import ProofPlan
 
 PLAIN_EVERY_S: Final = 5.0
 """Seconds of the run between two plain lines of one phase."""

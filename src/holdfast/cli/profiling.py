@@ -21,10 +21,10 @@ from holdfast.model.units import format_bytes, format_seconds
 from holdfast.programs.kernel import socket_ends, units_at_once, units_made
 from holdfast.proof.climb import Climb
 from holdfast.proof.files import check_writable
+from holdfast.proof.plan import ProofPlan
 from holdfast.proof.profile import Cost, Unfit, fit_service, fit_workers
 from holdfast.proof.profile_file import KIND, VERSION, Taken, versions_here, write_profile
 from holdfast.proof.result import EXIT_CODES
-from holdfast.proof.run import ProofPlan
 from holdfast.proof.summary import describe
 from holdfast.proof.watch import WORKERS
 

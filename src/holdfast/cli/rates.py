@@ -13,8 +13,9 @@ from holdfast.cli.opening import BY_STREAMS, GENERATOR, OVER_TLS, generator_row
 from holdfast.cli.options import COUNT, SECONDS, Command
 from holdfast.load.plan import Arrivals
 from holdfast.model.errors import BadInput
+from holdfast.proof.plan import ProofPlan
 from holdfast.proof.rate import RateProof, warm_connections
-from holdfast.proof.run import Proof, ProofPlan
+from holdfast.proof.run import Proof
 
 USUAL_FOR_S = 30.0
 USUAL_TIME_S = 1.0

@@ -22,8 +22,8 @@ from holdfast.load.plan import LoadPlan, processes_needed
 from holdfast.model.errors import BadInput
 from holdfast.observe.host import read_host
 from holdfast.proof.machine import Machine
+from holdfast.proof.plan import ProofPlan, surplus
 from holdfast.proof.result import check_place
-from holdfast.proof.run import ProofPlan, surplus
 from holdfast.stack.register import FoundStack, find_stack
 
 PORTS: Final = {"http": 80, "https": 443}

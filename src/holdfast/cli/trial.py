@@ -18,9 +18,10 @@ from holdfast.cli.up import stack_config
 from holdfast.load.plan import LoadPlan
 from holdfast.model.units import plural
 from holdfast.proof.machine import Machine
+from holdfast.proof.plan import ProofPlan
 from holdfast.proof.planned import planned_path
 from holdfast.proof.result import Result
-from holdfast.proof.run import Proof, ProofPlan
+from holdfast.proof.run import Proof
 from holdfast.stack.config import StackConfig
 from holdfast.stack.process import StackProcess
 from holdfast.stack.warden import Brood

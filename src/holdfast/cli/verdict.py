@@ -11,8 +11,8 @@ from holdfast.cli.rates import Rate, proof_of
 from holdfast.cli.reporting import check_report, write_report
 from holdfast.cli.spoken import check_spoken
 from holdfast.cli.trial import Trial, run_trial
+from holdfast.proof.plan import surplus
 from holdfast.proof.result import EXIT_CODES, Result, check_place, write_result
-from holdfast.proof.run import surplus
 
 HOLD_MEAN_TIMES = 3
 """A hold lasts at least so many mean times, so that every client was answered and asked again."""

@@ -11,8 +11,9 @@ import msgspec
 
 from holdfast.load.fleet import Fleet
 from holdfast.observe.process import read_limits
+from holdfast.proof.plan import ProofPlan
 from holdfast.proof.profile import Load
-from holdfast.proof.run import Proof, ProofPlan
+from holdfast.proof.run import Proof
 from holdfast.proof.verdict import Stop
 from holdfast.proof.watch import GENERATOR, WORKERS, Sighting, Watch
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
@@ -20,6 +20,7 @@ from holdfast.observe.host import read_host
 from holdfast.proof.kernel import moved
 from holdfast.proof.machine import Machine, Used, foreign_share
 from holdfast.proof.moment import Series, Witnesses
+from holdfast.proof.plan import ProofPlan
 from holdfast.proof.planned import PlannedPath, with_used
 from holdfast.proof.result import (
     VERSION,
@@ -36,9 +37,6 @@ from holdfast.proof.result import (
 from holdfast.proof.used import EVENT_LOOP, MEMORY, PROCESSOR, busiest, largest
 from holdfast.proof.verdict import ByRate, Evidence, Generator, Stop, judge
 from holdfast.proof.watch import GENERATOR, WORKERS, Sighting
-
-if TYPE_CHECKING:
-    from holdfast.proof.run import ProofPlan
 
 KERNEL: Final = "kernel"
 """The part of memory that grows with sockets; the other parts are groups of processes."""
