@@ -336,6 +336,7 @@ def test_who_listens_and_is_not_known_is_said(tmp_path: Path) -> None:
         (["--live", "0"], "Invalid value for '--live'", ""),
         ([], "there is nothing to audit", ""),
     ],
+    ids=["others'", "nobody's", "fix", "cores", "no number", "nothing"],
 )
 def test_bad_input_has_fault_place_and_hint(words: list[str], told: str, place: str) -> None:
     """A process that is not there, not ours or no known program, and options that cannot be."""

@@ -21,6 +21,8 @@ from tests.helpers import free_port, wait_until
 
 NONCE = b"x-holdfast-nonce: "
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+HELD, IDLE = 200, 10
+"""Requests that are held, and idle clients beside them."""
 
 
 def load_plan(port: int, **changes: object) -> LoadPlan:
@@ -172,3 +174,24 @@ class Uvicorn:
         """Return what the app counted: started, finished, and requests of idle clients."""
         started, finished, idle = json.loads(self.get("/state"))
         return started, finished, idle
+
+
+def holds_all(app: Uvicorn, port: int, sockets: int, **changes: object) -> None:
+    """Assert that the app has HELD in flight behind an edge, over so many sockets, and frees all.
+
+    IDLE clients come beside them.
+    """
+    before, _, idle = app.state()
+    usual = {"path": "/wait", "clients": HELD, "idle": IDLE, "idle_path": "/idle"}
+    plan = load_plan(port, nonce="require", **usual, **changes)
+    with Fleet(plan) as fleet:
+        fleet.start()
+        fleet.allow(HELD, IDLE)
+        wait_until(lambda: fleet.read().in_flight == HELD and fleet.read().idle == IDLE)
+        wait_until(lambda: app.state()[0] - before == HELD)
+        sample = fleet.read()
+        assert (sample.sockets, sample.failed) == (sockets, 0)
+        totals = fleet.let_go(0.0)
+    check_accounts(totals)
+    assert (totals.unfinished, totals.failed) == (HELD, 0)
+    assert app.state()[2] - idle == IDLE

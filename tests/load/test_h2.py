@@ -6,23 +6,22 @@ The servers are hyper-h2's reading of the protocol, and the edges'.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from holdfast.load.fleet import Fleet
 from tests.edges import PROGRAMS
-from tests.helpers import wait_until
 from tests.load.h2_servers import NONCE_NAME, Answer, Peer, each, echo
-from tests.load.secured import Certificate, edge, make_certificate, over_tls
+from tests.load.secured import Certificate, edge, over_tls
 from tests.load.servers import (
+    HELD,
+    IDLE,
     OK,
     Connection,
     RawServer,
     Uvicorn,
-    check_accounts,
     drive,
+    holds_all,
     load_plan,
 )
 from tests.load.test_answers import always
@@ -32,19 +31,8 @@ pytestmark = pytest.mark.slow
 
 CLIENTS, STREAMS, ENOUGH = 20, 8, 200
 CONNECTIONS = 3
-HELD, SHARED = 200, 25
+SHARED = 25
 NO_ERROR, INTERNAL_ERROR, REFUSED_STREAM = 0, 2, 7
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    return make_certificate(tmp_path_factory.mktemp("certificate"))
-
-
-@pytest.fixture(scope="module")
-def app() -> Iterator[Uvicorn]:
-    with Uvicorn() as uvicorn:
-        yield uvicorn
 
 
 def in_two(peer: Peer, stream: int, _: dict[bytes, bytes]) -> None:
@@ -312,28 +300,7 @@ def test_an_edge_holds_all_of_them(
 ) -> None:
     """Behind nginx and HAProxy the app has as many in flight as eight connections carry."""
     with edge(program, tmp_path, certificate.pem, app.port) as port:
-        before, _, idle = app.state()
-        plan = load_plan(
-            port,
-            tls=True,
-            streams=SHARED,
-            path="/wait",
-            clients=HELD,
-            idle=3,
-            idle_path="/idle",
-            nonce="require",
-        )
-        with Fleet(plan) as fleet:
-            fleet.start()
-            fleet.allow(HELD, 3)
-            wait_until(lambda: fleet.read().in_flight == HELD and fleet.read().idle == 3)
-            wait_until(lambda: app.state()[0] - before == HELD)
-            sample = fleet.read()
-            assert (sample.sockets, sample.failed) == (HELD // SHARED + 3, 0)
-            totals = fleet.let_go(0.0)
-    check_accounts(totals)
-    assert (totals.unfinished, totals.failed) == (HELD, 0)
-    assert app.state()[2] - idle == 3
+        holds_all(app, port, HELD // SHARED + IDLE, tls=True, streams=SHARED)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from holdfast.load.fleet import Fleet
 from tests.edges import PROGRAMS
-from tests.helpers import wait_until
 from tests.load.secured import Certificate, edge, make_certificate, over_tls
-from tests.load.servers import OK, Connection, RawServer, Uvicorn, check_accounts, drive, load_plan
+from tests.load.servers import (
+    HELD,
+    IDLE,
+    OK,
+    Connection,
+    RawServer,
+    Uvicorn,
+    drive,
+    holds_all,
+    load_plan,
+)
 from tests.load.test_answers import (
     CLIENTS,
     ENOUGH,
@@ -27,23 +35,10 @@ from tests.load.test_paced import REQUESTS, drive_by_rate
 
 pytestmark = pytest.mark.slow
 
-HELD = 200
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    return make_certificate(tmp_path_factory.mktemp("certificate"))
-
 
 @pytest.fixture(scope="module")
 def stranger(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     return make_certificate(tmp_path_factory.mktemp("stranger"), "DNS:elsewhere.test")
-
-
-@pytest.fixture(scope="module")
-def app() -> Iterator[Uvicorn]:
-    with Uvicorn() as uvicorn:
-        yield uvicorn
 
 
 def once(answer: bytes) -> Callable[[Connection], object]:
@@ -191,18 +186,4 @@ def test_an_edge_holds_all_of_them(
 ) -> None:
     """Behind nginx and HAProxy the app has as many in flight as the clients say, and frees all."""
     with edge(program, tmp_path, certificate.pem, app.port) as port:
-        before, _, idle = app.state()
-        plan = load_plan(
-            port, tls=True, path="/wait", clients=HELD, idle=10, idle_path="/idle", nonce="require"
-        )
-        with Fleet(plan) as fleet:
-            fleet.start()
-            fleet.allow(HELD, 10)
-            wait_until(lambda: fleet.read().in_flight == HELD and fleet.read().idle == 10)
-            wait_until(lambda: app.state()[0] - before == HELD)
-            sample = fleet.read()
-            assert (sample.sockets, sample.failed) == (HELD + 10, 0)
-            totals = fleet.let_go(0.0)
-    check_accounts(totals)
-    assert (totals.unfinished, totals.failed) == (HELD, 0)
-    assert app.state()[2] - idle == 10
+        holds_all(app, port, HELD + IDLE, tls=True)

@@ -29,7 +29,7 @@ from holdfast.stack.process import StackProcess
 from tests.edges import BUSY, PROGRAMS, host
 from tests.helpers import wait_until
 from tests.load.servers import check_accounts, load_plan
-from tests.stack.driving import answered, config, crowd
+from tests.stack.driving import Client, answered, config, crowd
 from tests.stack.namespaces import Star, inside, needs_namespaces, star
 
 pytestmark = [pytest.mark.slow, needs_namespaces]
@@ -128,6 +128,18 @@ def test_a_host_that_is_cut_off_takes_what_it_holds(program: Program) -> None:
             assert of_hosts(edge) == [("edge_host_down", address), ("edge_host_up", address)]
 
 
+@contextlib.contextmanager
+def holding(site: Site, program: Program) -> Iterator[tuple[StackProcess, list[Client]]]:
+    """The edge before hosts that hold all but those that come later, and the clients of these."""
+    with (
+        before(site, program) as (edge, _),
+        inside(site.cables.middle),
+        crowd(edge.port, BUSY - LATER) as clients,
+    ):
+        wait_until(lambda: sum(site.held()) == BUSY - LATER)
+        yield edge, clients
+
+
 def of_hosts(edge: StackProcess) -> list[tuple[str, str]]:
     """What HAProxy has found out of hosts."""
     return [(e.kind, e.text) for e in edge.edge_events() if e.kind.startswith("edge_host_")]
@@ -143,12 +155,7 @@ def is_used_again(edge: StackProcess, used: Callable[[], bool]) -> bool:
 @both
 def test_a_worker_that_is_killed_takes_what_it_holds(program: Program, whole: Site) -> None:
     """Its kernel says so at once: what it held fails, and whoever comes next is answered."""
-    with (
-        before(whole, program) as (edge, _),
-        inside(whole.cables.middle),
-        crowd(edge.port, BUSY - LATER) as clients,
-    ):
-        wait_until(lambda: sum(whole.held()) == BUSY - LATER)
+    with holding(whole, program) as (edge, clients):
         row = whole.stacks[2].gauge.read()[0]
         os.kill(row.pid, signal.SIGKILL)
         with crowd(edge.port, LATER) as later:
@@ -159,12 +166,7 @@ def test_a_worker_that_is_killed_takes_what_it_holds(program: Program, whole: Si
 @both
 def test_a_host_that_stands_still_loses_nothing(program: Program, whole: Site) -> None:
     """Its workers are stopped, for HAProxy until it gives the host up; all are answered later."""
-    with (
-        before(whole, program) as (edge, _),
-        inside(whole.cables.middle),
-        crowd(edge.port, BUSY - LATER) as clients,
-    ):
-        wait_until(lambda: sum(whole.held()) == BUSY - LATER)
+    with holding(whole, program) as (edge, clients):
         pids = [row.pid for row in whole.stacks[0].gauge.read()]
         send(pids, signal.SIGSTOP)
         try:
