@@ -28,6 +28,7 @@ LAW = Law(
     "edge",
     "getrlimit(2); tests/law3 ran each of the programs at this wall",
     "Raise the setting that is named: worker_rlimit_nofile in nginx.conf, LimitNOFILE= in "
-    "the unit of a service, ulimits in a Compose file.",
+    "the unit of a service, ulimits in a Compose file, docker run --ulimit. Kubernetes has no "
+    "field for it: a container there has what its node's runtime gives.",
     check,
 )

@@ -94,7 +94,8 @@ def change_of(path: Path, of: str, value: Value) -> Change:
     hop = next((hop for hop in path.hops if hop.name == of), None)
     program = "" if hop is None else hop.program
     owner = path.host(of) if hop is None else hop
-    line = spelling.line(program, value)
+    inside = None if hop is None else hop.get(spelling.CONTAINER)
+    line = spelling.line(program, value, "" if inside is None else str(inside.value))
     if value.setting in PORTS:
         ends = [value.value if name == value.setting else _at(owner, name) for name in PORTS]
         line = f"{PORT_RANGE} = {ends[0]} {ends[1]}"

@@ -32,6 +32,13 @@ NAMES = {
 """Names that are not the setting's own, less its unit."""
 UNIT = {"nofile": "LimitNOFILE", "stop_s": "TimeoutStopSec", "pids_max": "TasksMax"}
 """What a systemd unit calls what it gives to the program that it starts."""
+CONTAINER = "container"
+"""A hop's value: what describes the container that it is in."""
+CONTAINED = {
+    "compose": {"nofile": "ulimits: {{nofile: {0}}}", "pids_max": "pids_limit: {0}"},
+    "image": {"nofile": "--ulimit nofile={0}", "pids_max": "--pids-limit {0}"},
+}
+"""How what a container gives to its program is said: in its service, to `docker run`."""
 FLAGS = frozenset({"uvicorn", "hypercorn", "granian"})
 """Programs that are told by words of a command line."""
 
@@ -60,10 +67,15 @@ def name(program: str, setting: str) -> str:
     return f"--{bare.replace('_', '-')}" if program in FLAGS and bare != "nofile" else bare
 
 
-def line(program: str, value: Value) -> str:
-    """The whole line, or words of a command line, that give the setting this value."""
+def line(program: str, value: Value, container: str = "") -> str:
+    """The whole line, or words of a command line, that give the setting this value.
+
+    `container` is what describes the one that the program is in, if it is in one.
+    """
     assert value.value is not None
     said, text = name(program, value.setting), amount(program, value.setting, value.value)
+    if said in CONTAINED.get(container, {}):
+        return CONTAINED[container][said].format(text)
     if said == "nofile" or value.setting in UNIT:
         return f"{UNIT.get(value.setting, UNIT['nofile'])}={text}"
     if program in {"", "kernel"}:

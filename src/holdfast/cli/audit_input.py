@@ -10,6 +10,7 @@ import msgspec
 from holdfast.checks.gone import DIRECTIVE, GONE
 from holdfast.checks.login_limits import LOGIN, UNIT
 from holdfast.checks.port_clash import PORT
+from holdfast.checks.spelling import CONTAINER
 from holdfast.cli.audit_files import Files, read_all
 from holdfast.facts.hosts import Packages
 from holdfast.model.errors import BadInput
@@ -23,6 +24,7 @@ from holdfast.readers.join import MOST_WAYS, UNKNOWN, Way, join
 
 SOFT_NOFILE = 1_024
 SOFT_WHY = "systemd's DefaultLimitNOFILE=1024:524288, and a login's soft limit"
+CONTAINER_WHY = "what a container has from containerd 2.0 on; 1,048,576 before"
 RAISES = frozenset({"haproxy", "kernel", "service", "unknown"})
 """Programs that raise their own limit of descriptors, or have none that is known."""
 DROPPED = frozenset(gone.name for gone in GONE)
@@ -143,12 +145,20 @@ def _completed(way: Way, nofile: Value) -> Path:
     def whole(hop: Hop) -> Hop:
         more: tuple[Value, ...] = ()
         if hop.get("nofile") is None and hop.program not in RAISES:
-            more += (nofile if hop.get(UNIT) is not None else login or nofile,)
+            more += (_nofile(hop, nofile, login),)
         if hop.name == first and way.clients is Protocol.HTTP_2 and hop.get("http2") is None:
             more += (Value("http2", True, Source.WRITTEN, way.enters),)
         return completed(msgspec.structs.replace(hop, values=(*hop.values, *more)))
 
     return msgspec.structs.replace(way.path, hops=tuple(whole(hop) for hop in way.path.hops))
+
+
+def _nofile(hop: Hop, told: Value, login: Value | None) -> Value:
+    """The descriptors of a hop of which no file says a number: as who starts it has them."""
+    if hop.get(CONTAINER) is not None and told.source is Source.ASSUMED:
+        return msgspec.structs.replace(told, why=CONTAINER_WHY)
+    started = hop.get(UNIT) is not None or hop.get(CONTAINER) is not None
+    return told if started else login or told
 
 
 def _login(host: Host) -> Value | None:

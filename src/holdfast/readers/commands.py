@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from holdfast.model.values import Place, Value
+from holdfast.model.values import Place, Source, Value
 from holdfast.readers import granian, gunicorn, hypercorn, uvicorn
 from holdfast.readers.contract import Around, Found, Problems, Read, Reader
 from holdfast.readers.said import Said
@@ -154,6 +154,11 @@ def _server(
     read = {"uvicorn": uvicorn.read, "granian": granian.read}[name]
     found, unread = read(words, env, problems)
     return Server(name, words[0].place, found, (), tuple(unread))
+
+
+def contained(by: str) -> Value:
+    """That a container is what a program runs in, described `by` a Compose file or an image."""
+    return Value("container", by, Source.DERIVED, "what describes the container that it is in")
 
 
 def under(name: str, server: Server, values: tuple[Value, ...] = ()) -> Server:

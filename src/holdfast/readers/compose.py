@@ -17,7 +17,7 @@ from holdfast.model.units import parse_bytes
 from holdfast.model.values import Scalar, Value
 from holdfast.readers import sysctl
 from holdfast.readers.address import Address
-from holdfast.readers.commands import EDGES, Server, gathered, in_words, under
+from holdfast.readers.commands import EDGES, Server, contained, gathered, in_words, under
 from holdfast.readers.contract import Around, Fault, Listen, Problems, Read, Reader
 from holdfast.readers.dockerfile import Image, image, started
 from holdfast.readers.said import Said
@@ -272,11 +272,12 @@ class _Compose:
             service = _Service(self, name, self.layers(self.tree, node))
             service.sysctls()
             values = tuple(service.values.values())
+            values += (contained("compose"),)
             found = [under(name, server, values) for server in service.servers()]
             servers += [_placed(server, service) for server in found]
             image, version = _edge(service)
             edge = next((one.program for one in found if one.found is None), image)
-            if edge and (values or version):
+            if edge:
                 around.append(Around(name, edge, values, version))
         return gathered(servers, self.problems, self.names, around=tuple(around))
 

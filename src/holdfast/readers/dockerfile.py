@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from holdfast.readers.argv import names
-from holdfast.readers.commands import Server, gathered, in_shell, in_words
+from holdfast.readers.commands import Server, contained, gathered, in_shell, in_words
 from holdfast.readers.contract import Fault, Problems, Read, Reader
 from holdfast.readers.said import Said
 from holdfast.readers.shell import expanded, pairs, words
@@ -147,7 +147,15 @@ def read(text: Text, files: Files) -> Read:
     problems = Problems()
     last = image(text, problems)
     servers = started(last.entrypoint, last.command, last.env, files, problems)
-    return gathered(servers, problems, (text.name,))
+    return gathered([_in_it(server) for server in servers], problems, (text.name,))
+
+
+def _in_it(server: Server) -> Server:
+    if server.found is None:
+        return server
+    values = (*server.found.values, contained("image"))
+    found = msgspec.structs.replace(server.found, values=values)
+    return msgspec.structs.replace(server, found=found)
 
 
 def recognises(text: Text) -> bool:
