@@ -57,6 +57,8 @@ STACKS = {
     "sysctl_ports": Stack("a narrow range of ports", "port_high"),
     "uvicorn_backlog": Stack("uvicorn's own short backlog", "backlog", 100, BURST, stopped="app"),
     "granian_wsgi": Stack("granian's threads under WSGI", "blocking_threads"),
+    "nginx_itself": Stack("a site behind another site of one nginx", "worker_connections"),
+    "nginx_shared": Stack("two gunicorns of two workers each", "threads"),
 }
 
 

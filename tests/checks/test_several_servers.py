@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from holdfast.checks.audit import audit
 from holdfast.checks.mend import changes_for, edited
+from holdfast.model.chance import fullest
 from holdfast.model.path import Count, Host
 from holdfast.readers.join import Way, join
 from holdfast.readers.nginx import READER as NGINX
@@ -64,3 +67,43 @@ def test_who_has_more_keeps_it() -> None:
     edits = [edit for change in mended.changes for edit in change.edits]
     said = edited({**FILES, "Procfile": apps.encode()}, edits)["Procfile"].decode()
     assert (said.count(" 64\n"), said.count(" 5000\n")) == (0, 1)
+
+
+SHARED = """events {{ worker_connections 4000; }} worker_processes {processes}; http {{
+upstream app {{ {how} server 127.0.0.1:8001; server 127.0.0.1:8002; }}
+server {{ listen 80; location / {{ proxy_pass http://app; }} }} }}
+"""
+TWINS = "".join(
+    f"a{n}: uvicorn a:b --port 800{n} --workers 3 --limit-concurrency 41\n" for n in (1, 2)
+)
+
+
+@pytest.mark.parametrize(
+    ("processes", "how", "sure"),
+    [
+        (1, "", 2 * (40 - 1)),
+        (1, "least_conn;", 2 * (40 - 1)),
+        (3, "least_conn;", 2 * (40 - 3)),
+        (3, "zone app 64k; least_conn;", 2 * (40 - 1)),
+        (1, "ip_hash;", max(n for n in range(80) if fullest(n, 2, 1e-9) <= 40)),
+    ],
+)
+def test_several_workers_at_each_of_several_addresses(processes: int, how: str, sure: int) -> None:
+    """Requests are spread over the addresses first; at worst one worker gets all of its address."""
+    edge = SHARED.format(processes=processes, how=how)
+    limit, holds = next(
+        wall
+        for wall in audit(way(edge, TWINS).path, demand(1)).walls
+        if wall[0].resource == "limit_concurrency"
+    )
+    assert (limit.scopes, limit.groups) == (6, 2)
+    assert (holds.sure, holds.best) == (sure, 6 * 40)
+
+
+def test_as_many_are_asked_of_an_address_as_it_may_get() -> None:
+    """A cap is raised for half of the target, and one more, since two addresses share it."""
+    path = way(SHARED.format(processes=1, how=""), TWINS).path
+    mended = changes_for(path, demand(600))
+    (change,) = (c for c in mended.changes if c.value.setting == "limit_concurrency")
+    assert 300 < change.value.number < 320
+    assert mended.after.holds.sure >= 600

@@ -34,7 +34,11 @@ PORTS = ("port_low", "port_high")
 
 def wanted_of(limit: Limit, demand: Demand) -> float:
     """The capacity of one scope that makes the demand sure, whatever the spread."""
-    if limit.spread is Spread.RACE:  # at worst one process meets them all
+    if limit.groups > 1:  # at worst one process of an address meets all of that
+        alone = limit.spread is Spread.RACE
+        scopes = limit.groups if alone else limit.scopes
+        limit = msgspec.structs.replace(limit, scopes=scopes, spread=limit.among, groups=1)
+    elif limit.spread is Spread.RACE:  # at worst one process meets them all
         limit = msgspec.structs.replace(limit, scopes=1, spread=Spread.ONLY)
     return needed(limit, demand)
 

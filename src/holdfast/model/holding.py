@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 
+import msgspec
+
 from holdfast.model.chance import fullest, fullest_by, mean_wait
 from holdfast.model.limit import Holds, Limit
 from holdfast.model.path import Count, Demand, Spread
@@ -54,6 +56,8 @@ def _count_holds(limit: Limit, demand: Demand) -> Holds:
 
 def _sure(limit: Limit, demand: Demand, one: int, onset: int, idle: int) -> int:
     """What the spread can do at worst, given one scope's onset and all scopes' together."""
+    if limit.groups > 1:
+        return _in_groups(limit, demand, one, idle)
     if limit.spread is Spread.RACE and limit.scopes > 1:
         return one
     if limit.spread is Spread.LEAVES:
@@ -65,6 +69,18 @@ def _sure(limit: Limit, demand: Demand, one: int, onset: int, idle: int) -> int:
         by = limit.together
         return _largest(lambda n: fullest_by(n, by, limit.scopes, demand.miss) <= room, onset)
     return onset - limit.scopes
+
+
+def _in_groups(limit: Limit, demand: Demand, one: int, idle: int) -> int:
+    """What the fullest group of scopes, or the fullest scope in it, lets all of them hold."""
+    each = limit.scopes // limit.groups
+    group = msgspec.structs.replace(limit, scopes=each, groups=1)
+    room = _sure(group, demand, one, one * each, fullest(idle, limit.groups, demand.miss))
+    if limit.among is Spread.HASH:
+        by = limit.together
+        most = room * limit.groups
+        return _largest(lambda n: fullest_by(n, by, limit.groups, demand.miss) <= room, most)
+    return max(0, room - limit.apart) * limit.groups
 
 
 def _rate_holds(limit: Limit, demand: Demand) -> Holds:

@@ -56,7 +56,9 @@ class Limit(msgspec.Struct, frozen=True):
     `per_request` is unit-seconds a request, and `servers` > 0 makes it a pool whose wait is
     Erlang C's; 0 makes it a fluid such as the processor. `enforcer` is empty where nobody
     enforces it. `together` requests reach one scope by one connection of a client, so that they
-    are not spread.
+    are not spread. The scopes may stand in `groups`, each behind an address of its own: requests
+    are spread over these as `among` says, `apart` of them at most above an even share, and within a
+    group as `spread` says.
     """
 
     hop: str
@@ -77,6 +79,9 @@ class Limit(msgspec.Struct, frozen=True):
     formula: str
     servers: int = 0
     together: float = 1.0
+    groups: int = 1
+    among: Spread = Spread.ONLY
+    apart: int = 1
 
 
 class Holds(msgspec.Struct, frozen=True, order=True):

@@ -125,6 +125,8 @@ class Link(msgspec.Struct, frozen=True):
     """How one hop reaches the next.
 
     `servers` are the addresses that it dials; None where each process has an address of its own.
+    Several processes may share each of several addresses: `spread` is then how they do, and `among`
+    how the addresses are chosen.
     """
 
     to: str
@@ -134,6 +136,7 @@ class Link(msgspec.Struct, frozen=True):
     dialler_idle_s: Value
     listener_idle_s: Value
     servers: int | None = None
+    among: Spread | None = None
 
 
 class Hop(msgspec.Struct, frozen=True):

@@ -27,6 +27,7 @@ from holdfast.programs import (
     uvicorn,
 )
 from holdfast.programs.rows import Setting, effective
+from holdfast.programs.sockets import grouped
 
 LIMITS: dict[str, Callable[[Hop, Path, Demand], tuple[Limit, ...]]] = {
     "kernel": kernel.limits,
@@ -86,7 +87,7 @@ def path_limits(path: Path, demand: Demand) -> tuple[Limit, ...]:
         for hop in path.hops
         if hop.program in LIMITS
         for limit in (
-            *LIMITS[hop.program](hop, path, demand),
+            *(grouped(limit, hop, path) for limit in LIMITS[hop.program](hop, path, demand)),
             *admission.limits(hop, path, demand),
         )
     )

@@ -22,6 +22,7 @@ from holdfast.programs.sockets import (
     last_place,
     ports,
     queue_room,
+    returns,
 )
 
 RESERVED = 10
@@ -30,6 +31,8 @@ A_THREAD = 3
 """Descriptors of a thread: its poller and the two ends of its wake-up pipe."""
 STATS_CLIENTS = 10
 """Clients that a command-line socket is counted with."""
+WAITS = "waits in the accept queue; idle clients keep their places"
+COMES_BACK = "waits, and takes the place that another one needs to come back: 504 for both"
 STANDARD = 3
 """Descriptors 0, 1 and 2."""
 
@@ -109,6 +112,7 @@ def _spread(hop: Hop) -> Spread:
 def _clients(hop: Hop, path: Path, demand: Demand, resource: str, most: Value) -> Limit | None:
     if most.value is None:
         return None
+    back = returns(hop) if most.setting == rows.MAXCONN.name else 0.0
     sockets = hop.processes * effective(hop, rows.LISTENERS).number
     host = path.host(hop.host)
     room = int(queue_room(host, _backlog(hop, host)) * sockets)
@@ -116,15 +120,13 @@ def _clients(hop: Hop, path: Path, demand: Demand, resource: str, most: Value) -
         hop.name,
         resource,
         capacity=most.number,
-        per_request=_client_share(hop, demand),
+        per_request=_client_share(hop, demand) + back,
         per_idle=1.0,
         scope=Scope.PROCESS,
         scopes=hop.processes,
         spread=_spread(hop),
         together=demand.streams,
-        full=Full(
-            Act.QUEUES, room, told="waits in the accept queue; idle clients keep their places"
-        ),
+        full=Full(Act.QUEUES, room, told=COMES_BACK if back else WAITS),
         enforcer=rows.MAXCONN.enforced_by,
         inputs=(most,),
         formula=f"{most.number:,.0f} client connections in each of {hop.processes}, idle or not",
@@ -184,7 +186,7 @@ def _descriptors(hop: Hop, host: Host, demand: Demand, most: Value) -> Limit | N
     told = hop.get("nofile")
     hard = math.inf if told is None or told.value is None else told.number
     maxsock = 2 * most.number + reserved
-    taken = _client_share(hop, demand) + dialled(hop, demand)
+    taken = _client_share(hop, demand) + returns(hop) + dialled(hop, demand)
     room = queue_room(host, _backlog(hop, host)) * hop.processes
     queues = Full(Act.QUEUES, int(room), told="waits: accepting pauses for 0.1 s at a time")
     made = f"maxsock, 2 x {most.number:g} + {reserved:g}," if maxsock <= hard else f"{hard:,.0f}"

@@ -16,7 +16,15 @@ from holdfast.model.units import format_bytes
 from holdfast.model.values import Value
 from holdfast.programs import haproxy, nginx, tls
 from holdfast.programs.rows import Setting, counted, number
-from holdfast.programs.sockets import EDGES, SYN_DROPPED, accept_queue, arriving, dialled, dialler
+from holdfast.programs.sockets import (
+    EDGES,
+    SYN_DROPPED,
+    accept_queue,
+    arriving,
+    dialled,
+    dialler,
+    returns,
+)
 
 KERNEL: Final = "kernel"
 """Name of the hop that stands for a host's kernel."""
@@ -116,8 +124,9 @@ def socket_ends(hop: Hop, path: Path, demand: Demand) -> Ends:
     front = dialler(hop, path)
     by_unix = arrived if front is not None and front[1].protocol is Protocol.UNIX else 0.0
     locally = tuple(link for link in hop.links if link.protocol is Protocol.UNIX)
-    to_unix = dialled(msgspec.structs.replace(hop, links=locally), demand)
-    tcp = arrived - by_unix + dialled(hop, demand) - to_unix
+    back = returns(hop)  # both ends of what it dials of its own are here
+    to_unix = dialled(msgspec.structs.replace(hop, links=locally), demand) - back
+    tcp = arrived + back - by_unix + dialled(hop, demand) - to_unix
     return Ends(tcp, by_unix + to_unix, idle)
 
 

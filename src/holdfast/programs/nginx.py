@@ -17,6 +17,7 @@ from holdfast.programs.sockets import (
     last_place,
     ports,
     queue_room,
+    returns,
 )
 
 REUSE_SHARE = 15 / 16
@@ -94,8 +95,11 @@ def _sockets(hop: Hop) -> int:
 
 
 def _clients(hop: Hop, demand: Demand) -> float:
-    """Client connections a request: HTTP/2 clients keep to `http2_max_concurrent_streams`."""
-    return 1 / min(demand.streams, effective(hop, rows.STREAMS).number)
+    """Connections that nginx accepts for a request: its client's, and its own where it comes back.
+
+    HTTP/2 clients keep to `http2_max_concurrent_streams`.
+    """
+    return 1 / min(demand.streams, effective(hop, rows.STREAMS).number) + returns(hop)
 
 
 def _spread(hop: Hop) -> Spread:

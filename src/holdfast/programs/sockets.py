@@ -12,9 +12,11 @@ import msgspec
 from holdfast.model.limit import Act, Full, Limit, Scope
 from holdfast.model.path import Demand, Hop, Host, Link, Path, Protocol, Spread
 from holdfast.model.values import Source, Value
-from holdfast.programs.rows import counted
+from holdfast.programs.rows import counted, number
 
 EDGES = frozenset({"nginx", "haproxy"})
+RETURNS = "returns"
+"""A hop's value: how often a request comes back to it."""
 SYN_RETRY_S = 1.0
 """The kernel sends a SYN that found a full queue again after a second (TCP_TIMEOUT_INIT)."""
 SYN_DROPPED = Full(Act.RETRIES, told="SYN dropped: the client tries again after 1 s, 3 s, 7 s")
@@ -33,10 +35,16 @@ def dialled(hop: Hop, demand: Demand) -> float:
     """Connections that a hop dials for one request in flight.
 
     A service is dialled as often as the kinds of request say; behind an edge every request is,
-    and one that no kind names is dialled once.
+    and one that no kind names is dialled once; and once more each time that it comes back.
     """
     passed_on = 1.0 if hop.program in EDGES else 0.0
-    return sum((demand.uses(link.to)[0] or passed_on) / link.streams for link in hop.links)
+    out = sum((demand.uses(link.to)[0] or passed_on) / link.streams for link in hop.links)
+    return out + returns(hop)
+
+
+def returns(hop: Hop) -> float:
+    """How often a request comes back to a hop, which dials a socket of its own."""
+    return number(hop, RETURNS)
 
 
 def dialler(hop: Hop, path: Path) -> tuple[Hop, Link] | None:
@@ -113,7 +121,11 @@ def accept_queue(
     cut = path.host(hop.host).get("somaxconn")
     room = queue_room(path.host(hop.host), backlog)
     taken, _, spread = arriving(hop, path, demand)
-    count = sockets or (addresses(hop, path) if one_socket(hop, path) else hop.processes)
+    shared = sockets is None and one_socket(hop, path)
+    count = sockets or (addresses(hop, path) if shared else hop.processes)
+    front = dialler(hop, path)
+    if shared and front is not None and front[1].among is not None:
+        spread = front[1].among
     return counted(
         hop.name,
         "accept queue",
@@ -147,7 +159,7 @@ def ports(hop: Hop, path: Path, demand: Demand, full: Full) -> tuple[Limit, ...]
             capacity=count,
             per_request=(demand.uses(link.to)[0] or 1.0) / link.streams,
             scopes=path.servers(link),
-            spread=link.spread if path.servers(link) > 1 else Spread.ONLY,
+            spread=(link.among or link.spread) if path.servers(link) > 1 else Spread.ONLY,
             full=full,
             enforcer="kernel (ip_local_port_range)",
             inputs=(high, low),
@@ -163,11 +175,15 @@ def last_place(hop: Hop, demand: Demand, free: float, accepting: Full, refused: 
 
     `free` places of a process are left for requests, `accepting` is what a client without a place
     meets, and `refused` what one is told whose upstream has none. That one gets the last place of
-    an odd number; and HTTP/2 clients have theirs already. Which of the two a request of a burst
-    meets is a matter of the order in which the process sees them, so each may be met beside the
-    other.
+    an odd number; and HTTP/2 clients have theirs already. So has one that comes back to the hop, as
+    long as any place is left. Which of the two a request of a burst meets is a matter of the order
+    in which the process sees them, so each may be met beside the other.
     """
-    odd = free % 2 == 1 and dialled(hop, demand) == 1
+    back = returns(hop)
+    over = free % (2 + 2 * back)
+    odd = over >= 1 and dialled(hop, demand) == 1 + back
+    if over and over % 2 == 0:  # it has dialled the hop, which has no place to accept it
+        refused = "502"
     if demand.streams > 1 or odd:
         return Full(Act.REFUSES, told=refused, also=(accepting.act,))
     told = f"{accepting.told}; {refused} where only its upstream has no place"
@@ -188,6 +204,23 @@ def kept_idle(hop: Hop, path: Path) -> float:
     setting = "keepalive" if edge.program == "nginx" else "server_pool_max_conn"
     most = edge.get(setting)
     return 0.0 if most is None or most.value is None else max(0.0, most.number) * edge.processes
+
+
+def grouped(limit: Limit, hop: Hop, path: Path) -> Limit:
+    """The limit of each process of a hop, where several share each of several addresses.
+
+    Each process of an edge without shared state chooses for itself, one more at most to an address.
+    """
+    front = dialler(hop, path)
+    if front is None or front[1].among is None or limit.bounds != "in_flight":
+        return limit
+    count = addresses(hop, path)
+    if limit.scopes != hop.processes or not 1 < count < hop.processes:
+        return limit
+    edge, link = front
+    shared = edge.get("zone")
+    apart = 1 if shared is not None and shared.value else edge.processes
+    return msgspec.structs.replace(limit, groups=count, among=link.among, apart=apart)
 
 
 def uneven(hop: Hop, path: Path) -> int:

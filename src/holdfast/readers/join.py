@@ -6,19 +6,22 @@ One path for each way that a request may take; what could not be tied is said, n
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import msgspec
 
 from holdfast.model.path import Hop, Host, Link, Path, Protocol, Spread
-from holdfast.model.values import Scalar, Source, Value, assumed
-from holdfast.readers.address import INSTANCE, of_instance, reaches
+from holdfast.model.values import Scalar, Source, Value, assumed, derived
+from holdfast.readers.address import INSTANCE, Address, of_instance, reaches
 from holdfast.readers.contract import Dial, Found, Listen, Read, Server
 
 UNKNOWN = "unknown"
 """The program of a hop that is dialled, and of which nothing was read."""
 KERNEL = "kernel"
+RETURNS = "returns"
+"""A hop's value: how often a request comes back to it, since it dials a socket of its own."""
+MOST_RETURNS = 4
 HOSTS = "hosts"
 """A hop's value: over how many hosts its processes are spread, if over several."""
 MOST_WAYS = 200
@@ -78,9 +81,13 @@ class _Join:
             self.around.setdefault(around.program, []).extend(around.values)
             if around.version:
                 self.versions[around.program] = around.version
+        self._led: dict[tuple[int, Address], list[Dial]] = {}
         self._at: dict[object, list[tuple[Found, Listen]]] = {}
         self._instances: list[tuple[Found, Listen]] = []
         for found in self.founds:
+            for dial in found.dials:
+                for where in dial.listens:
+                    self._led.setdefault((id(found), where), []).append(dial)
             for listen in found.listens:
                 where = listen.address
                 self._at.setdefault(where.path or where.port, []).append((found, listen))
@@ -89,13 +96,18 @@ class _Join:
 
     def ways(self) -> Iterator[Way]:
         """The ways that begin at hops which no other one dials."""
-        servers = {
-            server.address: server
+        dialled = {
+            (id(found), server.address): (found, server)
             for found in self.founds
             for dial in found.dials
             for server in dial.servers
         }
-        behind = {id(found) for server in servers.values() for found, _, _ in self._who(server)}
+        behind = {
+            id(one)
+            for found, server in dialled.values()
+            for one, _, _ in self._who(server)
+            if one is not found
+        }
         for found in self.founds:
             if id(found) not in behind or len(behind) == len(self.founds):
                 yield from self._from(found)
@@ -114,10 +126,11 @@ class _Join:
                     path = Path((self.host,), (kernel, self._hop(found, listen, None, ())))
                     yield Way(found.name, speak, path, enters)
                     continue
-                for tail in self._behind(found, dial, (id(found),)):
-                    hop = self._hop(found, listen, dial, (tail.link,))
-                    path = Path((self.host,), (kernel, hop, *tail.hops), tail.unjoined)
-                    yield Way(f"{dial.way} -> {dial.name}", speak, path, enters, tail.assumed)
+                for *own, last in self._through(found, dial):
+                    for tail in self._behind(found, last, (id(found),)):
+                        hop = _again(len(own), self._hop(found, listen, last, (tail.link,)))
+                        path = Path((self.host,), (kernel, hop, *tail.hops), tail.unjoined)
+                        yield Way(f"{dial.way} -> {last.name}", speak, path, enters, tail.assumed)
 
     def _behind(self, found: Found, dial: Dial, seen: tuple[int, ...]) -> Iterator[_Tail]:
         """What lies behind a way out of a hop: one tail for each way on from there."""
@@ -152,14 +165,18 @@ class _Join:
         if any(_differ(first, one) for one, _, _ in met.values()):
             granted.append(f"all servers of `{dial.name}` are taken to be like `{first.name}`")
         onward = [d for d in first.dials if not d.listens or listen.address in d.listens]
-        for next_dial in onward or (None,):
+        others = [one for one, _, _ in met.values() if one is not first]
+        ways: Iterable[tuple[Dial | None, ...]] = ((None,),)
+        if onward:
+            ways = (way for each in onward for way in self._through(first, each))
+        for *own, last in ways:
             tails: Iterator[_Tail | None] = iter((None,))
-            if next_dial is not None:
-                tails = self._behind(first, next_dial, (*seen, id(first)))
+            if last is not None:
+                tails = self._behind(first, last, (*seen, id(first)))
             for tail in tails:
                 links = (tail.link,) if tail else ()
-                others = [one for one, _, _ in met.values() if one is not first]
-                hop = _over(hosts, self._hop(first, listen, next_dial, links, count, others))
+                hop = _over(hosts, self._hop(first, listen, last, links, count, others))
+                hop = _again(len(own), hop)
                 link = _link(dial, hop, len(servers) - len(lost), first, alone=alone)
                 yield _Tail(
                     link,
@@ -167,6 +184,24 @@ class _Join:
                     (*granted, *(tail.assumed if tail else ())),
                     (*unjoined, *(tail.unjoined if tail else ())),
                 )
+
+    def _through(
+        self, found: Found, dial: Dial, before: tuple[Dial, ...] = ()
+    ) -> Iterator[tuple[Dial, ...]]:
+        """The ways out that a request takes one after the other, through the hop's own sockets.
+
+        The last of them leads out of it; or further around, where nothing else does.
+        """
+        taken = (*before, dial)
+        met = (who for server in dial.servers for who in self._who(server))
+        own = dict.fromkeys(at.address for one, at, granted in met if one is found and not granted)
+        led = (each for where in own for each in self._led.get((id(found), where), ()))
+        onward = [each for each in led if all(each is not known for known in taken)]
+        if not onward or len(taken) > MOST_RETURNS:
+            yield taken
+            return
+        for each in onward:
+            yield from self._through(found, each, taken)
 
     def _who(self, server: Server) -> list[tuple[Found, Listen, str]]:
         """Who listens where a server is dialled; with what is assumed if it is one of several.
@@ -277,6 +312,7 @@ def _link(dial: Dial, hop: Hop, servers: int, found: Found | None, *, alone: boo
         dial.idle_s,
         kept or Value("listener_idle_s", None, Source.DEFAULT, hop.program),
         None if alone and hop.processes > 1 else max(1, servers),
+        None if each or servers < 2 else dial.spread,
     )
 
 
@@ -290,6 +326,14 @@ def _differ(one: Found, other: Found) -> bool:
         setting != "port" and isinstance(value, int | float) and told.get(setting, value) != value
         for setting, value in _settings(other.values)
     )
+
+
+def _again(times: int, hop: Hop) -> Hop:
+    """The hop with how often a request comes back to it, if it does."""
+    if not times:
+        return hop
+    told = derived(RETURNS, times, "it dials a socket of its own")
+    return msgspec.structs.replace(hop, values=(*hop.values, told))
 
 
 def _over(hosts: int, hop: Hop) -> Hop:
