@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
+from holdfast.checks.alias_slash import ALIAS
 from holdfast.checks.audit import audit
 from holdfast.checks.catalog import LAWS
 from holdfast.checks.effective import CHANGED
@@ -117,6 +118,18 @@ def changed(*ages_s: float) -> Path:
     place = written("workers", 4).place
     seen = (Value(CHANGED, age_s, Source.OBSERVED, "process 12", place) for age_s in ages_s)
     return path(msgspec.structs.replace(hop, values=(*hop.values, *seen)))
+
+
+def sometimes(some: int) -> Path:
+    """A HAProxy that waits long enough but for the requests that a rule picks."""
+    edge = haproxy(timeout_server_s=125, set_timeout_server_s=some)
+    return path(edge, gunicorn(worker_class="sync", timeout_s=120))
+
+
+def shared(**told: object) -> Path:
+    """An nginx with a limit behind a HAProxy that reaches it over a unix socket."""
+    inner = msgspec.structs.replace(nginx(**told), name="inner")  # type: ignore[arg-type]
+    return path(linked(haproxy(), link("inner")), inner, gunicorn())
 
 
 PAIRS = (
@@ -261,6 +274,33 @@ PAIRS = (
     Pair("HF501", runs("nofile", 1_024, 65_536), runs("nofile", 65_536, 65_536)),
     Pair("HF501", runs("backlog", 128, 2_048), runs("backlog", 2_048, 2_048)),
     Pair("HF502", changed(12.0), changed()),
+    Pair("HF202", sometimes(20), sometimes(125)),
+    Pair(
+        "HF601",
+        front(nginx(**{f"{ALIAS}/static": "/srv/static/"})),
+        front(nginx(**{f"{ALIAS}/static/": "/srv/static/"})),
+    ),
+    Pair(
+        "HF601",
+        front(nginx(**{f"{ALIAS}/static/": "/srv/static"})),
+        front(nginx(**{f"{ALIAS}/static/": "/srv/$folder"})),
+    ),
+    Pair(
+        "HF602",
+        front(nginx(port=80, set_real_ip_from="0.0.0.0/0")),
+        front(nginx(port=80, set_real_ip_from="10.0.0.0/8")),
+    ),
+    Pair("HF603", shared(limit_conn_per_address=9), shared(limit_conn_per_key=9)),
+    Pair(
+        "HF603",
+        shared(limit_conn_per_address=9),
+        shared(limit_conn_per_address=9, set_real_ip_from="unix:"),
+    ),
+    Pair(
+        "HF603",
+        front(nginx(proxy_protocol=True, limit_req_per_address=9)),
+        front(nginx(proxy_protocol=True, limit_req_per_address=9, set_real_ip_from="10.1.2.3")),
+    ),
 )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from holdfast.checks import (
+    alias_slash,
     backlog,
+    believed,
     buffers,
     changed,
     connections,
@@ -17,6 +19,7 @@ from holdfast.checks import (
     login_limits,
     memory,
     nr_open,
+    one_address,
     overridden,
     pids,
     pools,
@@ -50,6 +53,7 @@ LAWS: dict[str, Law] = {
         *(buffers.LAW, workers.LAW, few_descriptors.LAW, nr_open.LAW),
         worker_memory.LAW,
         *(effective.LAW, changed.LAW),
+        *(alias_slash.LAW, believed.LAW, one_address.LAW),
     )
 }
 ORDER = (Severity.ERROR, Severity.WARNING, Severity.NOTE)

@@ -24,29 +24,38 @@ MORE_S = 5
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """One for each link whose dialler gives up on a request that is still worked on."""
+    """One for each link whose dialler gives up on a request that is still worked on.
+
+    Where that is so only for requests that a rule picks, it is a note: they may be short ones.
+    """
     for hop in subject.path.hops:
-        waits = waiting(hop)
-        if waits is None or (patience := number_of(waits)) is None:
-            continue
-        for link in hop.links:
-            behind = longest(subject.path, link.to)
-            works = number_of(behind)
-            if behind is None or works is None or patience > works:
-                continue
-            value = derived(waits.setting, works + MORE_S, f"{works:g} s behind it + {MORE_S}")
-            changes = (change_of(subject.path, hop.name, value),)
-            yield finding(
-                CODE,
-                Severity.WARNING,
-                f"`{hop.name}` gives up after {format_seconds(patience)}, and `{link.to}` may "
-                f"work on the request for {format_seconds(works)}",
-                f"set {said(changes)}",
-                waits,
-                behind,
-                formula=f"{waits.setting} {patience:g} s > {behind.setting} {works:g} s is not so",
-                changes=changes,
-            )
+        usual = waiting(hop)
+        for waits in (*((usual,) if usual is not None else ()), *_sometimes(hop)):
+            for link in hop.links:
+                behind = longest(subject.path, link.to)
+                patience, works = number_of(waits), number_of(behind)
+                if behind is None or works is None or patience is None or patience > works:
+                    continue
+                yield _gives_up(subject.path, hop, link.to, waits, behind)
+
+
+def _gives_up(path: Path, hop: Hop, to: str, waits: Value, behind: Value) -> Finding:
+    patience, works, some = waits.number, behind.number, waits.setting not in WAITS.values()
+    value = derived(waits.setting, works + MORE_S, f"{works:g} s behind it + {MORE_S}")
+    changes = () if some else (change_of(path, hop.name, value),)
+    which = f" on some requests (`{waits.why}`)" if some else ""
+    longer = f"write {works + MORE_S:g}s, if they may take so long"
+    return finding(
+        CODE,
+        Severity.NOTE if some else Severity.WARNING,
+        f"`{hop.name}` gives up{which} after {format_seconds(patience)}, and `{to}` may "
+        f"work on the request for {format_seconds(works)}",
+        f"set {said(changes)}" if changes else longer,
+        waits,
+        behind,
+        formula=f"{waits.setting} {patience:g} s > {behind.setting} {works:g} s is not so",
+        changes=changes,
+    )
 
 
 def waiting(hop: Hop) -> Value | None:
@@ -58,11 +67,22 @@ def waiting(hop: Hop) -> Value | None:
     return None if found.value is None else found
 
 
+def _sometimes(hop: Hop) -> list[Value]:
+    """How long the edge waits for an answer to the requests that its rules pick."""
+    setting = f"{haproxy_rows.SOMETIMES}{WAITS.get(hop.program, '')}"
+    return [value for value in hop.values if value.setting == setting and value.value is not None]
+
+
 def longest(path: Path, name: str) -> Value | None:
-    """How long the hop may work on a request, where it says so and ends it then."""
+    """How long the hop may work on a request, where it says so and ends it then.
+
+    Of an edge with rules the longest that any request is given.
+    """
     hop = path.hop(name)
     if hop.program != "gunicorn":
-        return waiting(hop)
+        usual = waiting(hop)
+        each = [] if usual is None else [usual, *_sometimes(hop)]
+        return max(each, key=lambda value: value.number, default=None)
     found = hop.get(gunicorn.TIMEOUT_S.name)
     ends = gunicorn.worker_class(hop) in WHOLE
     return found if found is not None and ends and number_of(found) else None
@@ -74,9 +94,10 @@ LAW = Law(
     Severity.WARNING,
     "An edge that gives up first answers 504 while the app still works: the work is thrown away, "
     "and a client that tries again doubles it. Each timeout outlasts the one behind it.",
-    "nginx proxy_read_timeout, HAProxy timeout server > gunicorn timeout (sync workers), or > "
-    "that of the edge behind",
-    "nginx.org, proxy_read_timeout; docs.haproxy.org, timeout server; docs.gunicorn.org, timeout",
+    "nginx proxy_read_timeout, HAProxy timeout server (and each that a rule sets) > gunicorn "
+    "timeout (sync workers), or > the longest of the edge behind",
+    "nginx.org, proxy_read_timeout; docs.haproxy.org, timeout server, http-request "
+    "set-timeout; docs.gunicorn.org, timeout",
     "Raise the front's timeout, or end requests earlier behind it.",
     check,
 )

@@ -19,6 +19,7 @@ OWN = {
 }
 """What one program calls a setting that several have."""
 NAMES = {
+    "limit_conn_per_address": "limit_conn",
     "frontend_maxconn": "maxconn",
     "server_maxconn": "maxconn",
     "server_pool_max_conn": "pool-max-conn",

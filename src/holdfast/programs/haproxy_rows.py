@@ -215,6 +215,19 @@ TIMEOUTS = (
     _timeout("timeout_tunnel_s", "How long an upgraded connection may be silent.", "1.5"),
     _timeout("timeout_http_keep_alive_s", "How long an idle client stays connected.", "1.4"),
 )
+SOMETIMES = "set_"
+"""Before the setting of a timeout: what a rule says instead for the requests that it picks."""
+RULED = tuple(
+    Setting(
+        f"{SOMETIMES}timeout_{of}_s",
+        "seconds",
+        None,
+        since,
+        "haproxy",
+        f"Instead of `timeout {of}` for some requests (`http-request set-timeout {of} ... if`).",
+    )
+    for of, since in (("client", "2.9"), ("server", "2.4"), ("tunnel", "2.4"))
+)
 CHECKING = (
     Setting("check_inter_s", "seconds", 2.0, "1.1", "haproxy", "Time between two checks."),
     Setting("check_fall", "checks", 3, "1.1", "haproxy", "Bad ones after which a server is down."),
@@ -228,6 +241,7 @@ ROWS = (
     *(MAXREWRITE, MAX_HEADERS, MAXQUEUE, POOL_LOW, POOL_HIGH),
     *(SERVER_POOL_MAX, MAX_BODY, QUEUE_ROOM, REQUEST_BUFFERING),
     *TIMEOUTS,
+    *RULED,
     *tls_rows.HAPROXY,
     *CHECKING,
     *alive("clitcpka", "2.3"),

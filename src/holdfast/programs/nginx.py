@@ -14,6 +14,7 @@ from holdfast.programs.sockets import (
     SYN_RETRY_S,
     accept_queue,
     dialled,
+    dialler,
     last_place,
     ports,
     queue_room,
@@ -32,7 +33,7 @@ def limits(hop: Hop, path: Path, demand: Demand) -> tuple[Limit, ...]:
         _connections(hop, demand),
         _descriptors(hop, path, demand),
         *(_max_conns(hop, link, path, demand) for link in hop.links),
-        _limit_conn(hop),
+        _limit_conn(hop, path),
         *ports(hop, path, demand, Full(Act.REFUSES, told="502 (EADDRNOTAVAIL)")),
         _front_queue(hop, path, demand),
         *(_queue_behind(hop, link, path, demand) for link in hop.links),
@@ -191,10 +192,29 @@ def _max_conns(hop: Hop, link: Link, path: Path, demand: Demand) -> Limit | None
     )
 
 
-def _limit_conn(hop: Hop) -> Limit | None:
-    most = effective(hop, rows.LIMIT_CONN)
-    if most.value is None:
+def seems_one(hop: Hop, path: Path) -> Hop | None:
+    """The edge whose address all clients of a hop seem to have; None where they come by themselves.
+
+    An edge that is believed (`set_real_ip_from`) says whose a request is. Of one that dials a unix
+    socket only `unix:` is. An nginx that dials itself has its own address.
+    """
+    front = dialler(hop, path)
+    believed = {value.value for value in hop.values if value.setting == rows.REAL_IP_FROM.name}
+    if front is None:
+        return hop if returns(hop) and not believed else None
+    needed = {"unix:"} if front[1].protocol is Protocol.UNIX else believed
+    return None if believed & needed else front[0]
+
+
+def _limit_conn(hop: Hop, path: Path) -> Limit | None:
+    """`limit_conn` of a key that all clients share: by its name, or because they seem one."""
+    front = seems_one(hop, path)
+    each = effective(hop, rows.LIMIT_CONN_PER_ADDRESS)
+    known = [effective(hop, rows.LIMIT_CONN), *([each] if front is not None else [])]
+    most = min((v for v in known if v.value is not None), key=lambda v: v.number, default=None)
+    if most is None:
         return None
+    key = "key" if front is None or most is not each else f"address, that of {front.name}"
     told = f"{effective(hop, rows.LIMIT_CONN_STATUS).number:.0f}"
     return counted(
         hop.name,
@@ -204,7 +224,7 @@ def _limit_conn(hop: Hop) -> Limit | None:
         full=Full(Act.REFUSES, told=told),
         enforcer=rows.LIMIT_CONN.enforced_by,
         inputs=(most,),
-        formula=f"{most.number:,.0f} requests of one key",
+        formula=f"{most.number:,.0f} requests of one {key}",
     )
 
 

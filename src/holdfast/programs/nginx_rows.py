@@ -117,6 +117,54 @@ LIMIT_CONN_STATUS = Setting(
     "nginx",
     "What a request past `limit_conn` is told.",
 )
+LIMIT_CONN_PER_ADDRESS = Setting(
+    "limit_conn_per_address",
+    "requests",
+    None,
+    "1.1.8",
+    "nginx",
+    "The same for each address of a client: a `limit_conn` by `$binary_remote_addr`.",
+)
+LIMIT_REQ_PER_ADDRESS = Setting(
+    "limit_req_per_address",
+    "requests a second",
+    None,
+    "0.7.21",
+    "nginx",
+    "`rate` of a `limit_req` for each address of a client; past it and its `burst` 503.",
+)
+PROXY_PROTOCOL = Setting(
+    "proxy_protocol",
+    "yes or no",
+    False,
+    "1.5.12",
+    "nginx",
+    "`listen ... proxy_protocol`: a balancer says before each connection whose it is.",
+)
+REAL_IP_FROM = Setting(
+    "set_real_ip_from",
+    "addresses",
+    None,
+    "0.3.8",
+    "nginx",
+    "Who is believed that a request is another one's. Unset, a client is who has connected.",
+)
+REAL_IP_HEADER = Setting(
+    "real_ip_header",
+    "header",
+    "X-Real-IP",
+    "0.3.8",
+    "nginx",
+    "Where those who are believed say whose a request is; `proxy_protocol` is no header.",
+)
+REAL_IP_RECURSIVE = Setting(
+    "real_ip_recursive",
+    "yes or no",
+    False,
+    "1.3.0",
+    "nginx",
+    "Of several addresses the last that is not believed itself, not simply the last.",
+)
 KEEPALIVE = Setting(
     "keepalive",
     "connections",
@@ -318,7 +366,9 @@ TIMEOUTS = (
 )
 ROWS = (
     *(WORKER_CONNECTIONS, WORKER_RLIMIT_NOFILE, LISTENERS, REUSEPORT, LOG_FILES, BACKLOG),
-    *(MULTI_ACCEPT, STREAMS, MAX_CONNS, ZONE, MAX_FAILS, LIMIT_CONN, LIMIT_CONN_STATUS, KEEPALIVE),
+    *(MULTI_ACCEPT, STREAMS, MAX_CONNS, ZONE, MAX_FAILS, LIMIT_CONN, LIMIT_CONN_STATUS),
+    *(LIMIT_CONN_PER_ADDRESS, LIMIT_REQ_PER_ADDRESS, PROXY_PROTOCOL),
+    *(REAL_IP_FROM, REAL_IP_HEADER, REAL_IP_RECURSIVE, KEEPALIVE),
     *(PROXY_HTTP_VERSION, HEADER_BUFFER, LARGE_HEADER_BUFFERS, MAX_HEADERS),
     *(BODY_BUFFER, MAX_BODY, REQUEST_BUFFERING, BUFFERING, BUFFER_SIZE, BUFFERS, MAX_TEMP_FILE),
     *(KEEPALIVE_REQUESTS, NEXT_TRIES),

@@ -65,6 +65,14 @@ def most_open(text: str) -> int:
     return count(found.removeprefix("max="))
 
 
+def rate(text: str) -> float:
+    """nginx's requests a second: "10r/s", "30r/m"."""
+    found = re.fullmatch(r"(\d{1,18})r/([sm])", text)
+    if found is None or not text.isascii():
+        raise ValueError("a rate is wanted, such as `10r/s`")
+    return int(found[1]) / (1 if found[2] == "s" else 60)
+
+
 def seconds(text: str) -> float:
     """nginx's time: "60", "60s", "1m30s", "500ms"; largest units first, each once."""
     at, total, last = 0, 0.0, float("inf")

@@ -34,6 +34,8 @@ _LOOK = re.compile(r"^[ \t]*(?:global|defaults|(?:frontend|backend|listen)[ \t]+
 _OTHER = re.compile(r"[{;]")
 STREAMS = 100
 """Requests on one HTTP/2 connection to a server: `tune.h2.max-concurrent-streams`, unset."""
+OF_CLIENTS = ("timeout_client_s",)
+"""What a rule of a frontend sets; the other timeouts are a backend's."""
 
 
 def recognises(text: Text) -> bool:
@@ -137,6 +139,9 @@ def _dial(way: str, front: Proxy, back: Proxy) -> Dial:
     behind = {row.lands for row in rows.ROWS if rows.BACKEND in row.contexts}
     options = {name: v for name, v in front.values.items() if name.startswith("option_")}
     later = {n: v for n, v in back.values.items() if n in behind or n.startswith("option_")}
+    ruled = {n: v for n, v in front.always.items() if n in OF_CLIENTS} | back.always
+    some = [v for v in front.sometimes if v.setting.endswith(OF_CLIENTS)]
+    some += [v for v in back.sometimes if not v.setting.endswith(OF_CLIENTS)]
     servers = tuple(back.servers)
     active = [one for one in servers if not one.backup] or list(servers)
     told = {value.setting: value for value in summed(active)}
@@ -152,7 +157,7 @@ def _dial(way: str, front: Proxy, back: Proxy) -> Dial:
         _spread(back, len(active)),
         idle,
         tuple(_addresses(front)),
-        (*(later | options | before).values(), *told.values()),
+        (*(later | options | before | ruled).values(), *told.values(), *some),
         STREAMS if shares else 1.0,
     )
 

@@ -16,21 +16,21 @@ from holdfast.readers import haproxy_rows as rows
 from holdfast.readers.address import Address, address, unix
 from holdfast.readers.amounts import count
 from holdfast.readers.contract import Fault, Listen, Problems, Row, Server
+from holdfast.readers.haproxy_rules import SOMETIMES, ruled, timed
 from holdfast.readers.haproxy_text import ENVIRONMENT, Line
 from holdfast.readers.text import Word, written
 
 MOST = 100
 """Ports of one `bind`, and servers of one `server-template`, that are named one by one."""
 _RANGE = re.compile(r"(.*[:@]|)(\d{1,5})-(\d{1,5})")
-FULL = ("queue(", "be_conn_free(")
-"""What rules ask of a backend: the requests that wait for its servers, and places that are free."""
 _FAMILY = re.compile(r"(?:quic|tcp|udp|ipv|stream\+ipv|dgram\+ipv)[46]?@")
 
 
 class Proxy(msgspec.Struct):
     """One `defaults`, `frontend`, `backend` or `listen`.
 
-    `answers` where it may answer requests itself, `h2` where its servers are spoken to so.
+    `answers` where it may answer requests itself, `h2` where its servers are spoken to so. Rules
+    set timeouts, which count more than `values`: `always`, or `sometimes`, by a condition.
     """
 
     kind: str
@@ -49,6 +49,8 @@ class Proxy(msgspec.Struct):
     checks: int = 0
     answers: bool = False
     uses: dict[str, Word] = {}
+    always: dict[str, Value] = {}
+    sometimes: tuple[Value, ...] = ()
 
 
 ROWS_OF: dict[str, tuple[Row, ...]] = {
@@ -180,35 +182,23 @@ class Proxies:
         else:
             proxy.answers = proxy.answers or name in rows.ANSWERS
             if name == "http-request":
-                self._rule(proxy, line, [word.text for word in words])
+                self._ruled(proxy, line)
             return False
         return True
 
-    def _rule(self, proxy: Proxy, line: Line, said: list[str]) -> None:
-        """What a rule says of bodies: the largest that is not denied, and whether it waits."""
-        if said[:1] == ["wait-for-body"] and not {"if", "unless"} & set(said):
-            value = written("request_buffering", True, line.said(), line.words[1].place)
-            proxy.values["request_buffering"] = value
-        if said[:1] == ["deny"] and "req.body_size" in said:
-            at = said.index("req.body_size")
-            if said[at + 1 : at + 2] == ["gt"] and len(said) > at + 2:
-                row = Row("http-request deny", rows.PROXIES, "max_body", count)
-                most = self.problems.lands(row, line.head, (line.words[at + 3],))
-                proxy.values |= {"max_body": most} if most is not None else {}
-        if said[:2] == ["deny", "deny_status"]:
-            self._full(proxy, line, said)
-
-    def _full(self, proxy: Proxy, line: Line, said: list[str]) -> None:
-        """How many may wait for a server before others are told: so many, or none."""
-        at = next((at for at, word in enumerate(said) if word.startswith(FULL)), len(said))
-        if said[at + 1 : at + 3] == ["le", "0"] and said[at].startswith(FULL[1]):
-            room: Value | None = written("queue_room", 0, line.said(), line.words[at + 3].place)
-        elif said[at + 1 : at + 2] == ["ge"] and len(said) > at + 2:
-            row = Row("http-request deny", rows.PROXIES, "queue_room", count)
-            room = self.problems.lands(row, line.head, (line.words[at + 3],))
-        else:
+    def _ruled(self, proxy: Proxy, line: Line) -> None:
+        """What a rule says: for every request, or for those that its condition picks."""
+        proxy.values |= ruled(line, self.problems)
+        told = timed(line, proxy.kind, self.problems)
+        if told is None:
             return
-        proxy.values |= {"queue_room": room} if room is not None else {}
+        setting = told.value.setting.removeprefix(SOMETIMES)
+        if told.always:
+            proxy.always[setting] = told.value
+            over = f"{SOMETIMES}{setting}"
+            proxy.sometimes = tuple(v for v in proxy.sometimes if v.setting != over)
+        else:
+            proxy.sometimes = (*proxy.sometimes, told.value)
 
     def _many(self, word: Word) -> int:
         low, dash, high = word.text.partition("-")
@@ -295,6 +285,8 @@ def _inherited(kind: str, name: str, place: Place, outer: Proxy | None) -> Proxy
         outer.disabled,
         answers=outer.answers,
         uses=uses,
+        always=dict(outer.always),
+        sometimes=outer.sometimes,
     )
 
 

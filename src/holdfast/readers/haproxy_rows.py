@@ -67,6 +67,8 @@ TWO_WORDS = frozenset(("timeout", "stats", "option"))
 """Keywords whose second word belongs to the name."""
 RULES = frozenset(("max_body", "request_buffering", "queue_room"))
 """What rules of `http-request` say of bodies, and of who may wait."""
+SET_TIMEOUTS = {"client": IN_FRONT, "server": BEHIND, "tunnel": BEHIND}
+"""The timeouts that a rule of `http-request` may set, and where it has an effect."""
 ALIVE = frozenset(("keepalive_idle_s", "keepalive_every_s", "keepalive_probes"))
 """What has no effect without `option clitcpka`."""
 OPTIONS = frozenset(

@@ -13,12 +13,11 @@ import msgspec
 
 from holdfast.model.errors import BadInput
 from holdfast.model.path import Protocol, Spread
-from holdfast.model.values import Place, Source, Value, derived
+from holdfast.model.values import Source, Value, derived
 from holdfast.readers import nginx_rows as rows
 from holdfast.readers.address import Address, address
-from holdfast.readers.amounts import count, seconds
+from holdfast.readers.amounts import count
 from holdfast.readers.contract import (
-    Amount,
     Dial,
     Fault,
     Found,
@@ -30,10 +29,12 @@ from holdfast.readers.contract import (
     Row,
     Server,
 )
+from holdfast.readers.nginx_aliases import alias_of
 from holdfast.readers.nginx_levels import Level, Levels, meanings
+from holdfast.readers.nginx_sockets import Sockets
 from holdfast.readers.nginx_text import DUMPED, Directive, Tree
 from holdfast.readers.nginx_upstreams import spread, together
-from holdfast.readers.text import Files, Text, Word, quotes, written
+from holdfast.readers.text import Files, Text, quotes, written
 
 _LOOK = re.compile(
     r"^\s*(?:(?:http|events|stream|server|upstream\s+\S+)\s*\{|location\s[^\n]*\{"
@@ -42,19 +43,10 @@ _LOOK = re.compile(
 )
 WHOLE = {"http", "events", "stream", "mail", "worker_processes", "user", "pid", "daemon"}
 """Any of these at the outermost level, and it is a main file; else a part of one."""
-SITE = {"server", "upstream", "map", "limit_conn_zone"}
+SITE = {"server", "upstream", *rows.MADE, *rows.ZONES}
 _URL = re.compile(r"(?:(?P<scheme>https?|grpcs?|\$\w+)://)?(?P<where>unix:[^:]+|[^/]*)")
 _TAIL = re.compile(r"\$\{?(?:request_uri|uri|document_uri)\b")
 """Variables that begin with a slash: they end the server's name as a slash does."""
-
-
-class _Socket(msgspec.Struct):
-    """A listening socket, as several `listen` in several servers make it."""
-
-    place: Place
-    protocol: Protocol
-    values: dict[str, Value] = {}
-    bound: bool = False
 
 
 class _Group(NamedTuple):
@@ -72,10 +64,11 @@ class _Site:
     def __init__(self, problems: Problems) -> None:
         self.problems = problems
         self.levels = Levels(problems)
-        self.sockets: dict[Address, _Socket] = {}
+        self.sockets = Sockets(problems)
         self.upstreams: dict[str, Directive] = {}
         self.groups: dict[tuple[int, int | None], _Group] = {}
         self.dials: list[Dial] = []
+        self.aliases: list[Value] = []
 
     def blocks(
         self,
@@ -92,10 +85,12 @@ class _Site:
             context = inside[one.name]
             inner = self.levels.enter(one.block, context, level)
             if context in rows.LISTENING:
-                listens = self.listen(one, inner)
+                listens = self.sockets.of(one, inner)
                 server = inner.name
             elif context == rows.LOCATION:
                 inner.name = f"{server}, {one.said()}" if server else one.said()
+                if (alias := alias_of(one)) is not None:
+                    self.aliases.append(alias)
             for passed in inner.passes:
                 self.dial(passed, inner, listens)
             self.blocks(one.block, inner, server, listens)
@@ -105,64 +100,6 @@ class _Site:
         for one in block:
             if one.block is not None and one.name == "upstream" and one.words:
                 self.upstreams.setdefault(f"{context} {one.words[0].text}", one)
-
-    def listen(self, server: Directive, level: Level) -> tuple[Address, ...]:
-        """The sockets of a server; without `listen` it is port 80."""
-        addresses: list[Address] = []
-        for one in level.listens:
-            where = self._socket(one, level)
-            if where in addresses:
-                message = f"`listen {where}` twice in one server: nginx does not start"
-                self.problems.add(Fault.REPEATED, message, one.words[0].place, "leave one out")
-            else:
-                addresses.append(where)
-        if not level.listens and level.context == rows.SERVER:
-            where = Address("*", 80)
-            self.sockets.setdefault(where, _Socket(server.head.place, Protocol.HTTP_1))
-            addresses.append(where)
-        if not level.name or level.name == "_":
-            level.name = f"server {', '.join(str(where) for where in addresses)}"
-        else:
-            level.name = f"server {level.name}"
-        h2 = level.values.get("http2")
-        for where in addresses if h2 is not None and h2.value else ():
-            self.sockets[where].protocol = Protocol.HTTP_2
-        return tuple(addresses)
-
-    def _socket(self, one: Directive, level: Level) -> Address:
-        where = address(one.words[0].text, 80)
-        if where.host == "0.0.0.0":
-            where = Address("*", where.port)
-        plain = Protocol.HTTP_1 if level.context == rows.SERVER else Protocol.TCP
-        socket = self.sockets.setdefault(where, _Socket(one.words[0].place, plain))
-        for word in one.words[1:]:
-            name, _, said = word.text.partition("=")
-            socket.bound = socket.bound or name in rows.BOUND
-            if name == "http2":
-                socket.protocol = Protocol.HTTP_2
-            elif name in ("reuseport", "ssl"):
-                socket.values[name] = written(name, True, one.said(), word.place)
-            elif name == "backlog" and said:
-                row = Row(name, frozenset((level.context,)), name, count)
-                value = self.problems.lands(row, one.head, (word.after("backlog="),))
-                if value is not None:
-                    socket.values["backlog"] = value
-            elif name == "so_keepalive" and ":" in said:
-                self._alive(one, word.after("so_keepalive="), socket)
-        return where
-
-    def _alive(self, one: Directive, word: Word, socket: _Socket) -> None:
-        """The parts of `so_keepalive=idle:every:probes`, each with its own span."""
-        start = word.place.start
-        for setting, part in zip(rows.ALIVE, word.text.split(":"), strict=False):
-            end = start + len(part)
-            place = Place(word.place.file, word.place.line, start, end)
-            start = end + 1
-            amount: Amount = seconds if setting.endswith("_s") else count
-            row = Row(setting, rows.LISTENING, setting, amount)
-            value = self.problems.lands(row, one.head, (Word(part, place),)) if part else None
-            if value is not None:
-                socket.values[setting] = value
 
     def dial(self, one: Directive, level: Level, listens: tuple[Address, ...]) -> None:
         """One way out for each target that the words of a `proxy_pass` may mean."""
@@ -264,11 +201,14 @@ def _target(url: str) -> tuple[str, str]:
 
 
 def _extra(level: Level) -> Iterable[Value]:
-    """The smallest `limit_conn` of each kind, and the `Connection` header that is sent."""
-    for setting in ("limit_conn", "limit_conn_per_key"):
-        said = [value for value in level.limits if value.setting == setting]
-        if said:
-            yield min(said, key=lambda value: value.number)
+    """The smallest limit of each kind, whose word is taken for a client's address, and headers."""
+    least: dict[str, Value] = {}
+    for value in (*level.limits, *level.rates):
+        known = least.get(value.setting, value)
+        least[value.setting] = min(known, value, key=lambda each: each.number)
+    yield from least.values()
+    if level.context != rows.STREAM_SERVER:
+        yield from level.trusted
     yield from (level.headers[key] for key in ("connection", "upgrade") if key in level.headers)
 
 
@@ -290,7 +230,7 @@ def read(text: Text, files: Files) -> Read:
     site = _Site(problems)
     whole = not WHOLE.isdisjoint(one.name for one in top)
     level = _main(site, top) if whole else _part(site, top)
-    any_of_it = whole or site.dials or site.sockets
+    any_of_it = whole or site.dials or site.sockets.found
     hops = (_found(site, level, whole=whole),) if any_of_it else ()
     unread = tuple(site.levels.unread)
     return Read(hops, problems=tuple(problems.found), unread=unread, files=tuple(tree.read))
@@ -328,12 +268,13 @@ def _main(site: _Site, top: list[Directive]) -> Level:
 def _found(site: _Site, level: Level, *, whole: bool) -> Found:
     told = level.values.pop("worker_processes", None)
     values = [*level.values.values()]
-    listeners = _listeners(site.sockets)
+    listeners = site.sockets.opened()
     if listeners:
-        first = site.sockets[listeners[0]].place
+        first = site.sockets.found[listeners[0]].place
         made = derived("listeners", len(listeners), ", ".join(str(one) for one in listeners))
         values.append(msgspec.structs.replace(made, place=first))
     values += _logs(site.levels)
+    values += site.aliases
     return Found(
         "nginx",
         "nginx",
@@ -341,7 +282,7 @@ def _found(site: _Site, level: Level, *, whole: bool) -> Found:
         tuple(values),
         tuple(
             Listen(where, socket.protocol, socket.place, tuple(socket.values.values()))
-            for where, socket in site.sockets.items()
+            for where, socket in site.sockets.found.items()
         ),
         tuple(site.dials),
     )
@@ -372,20 +313,6 @@ def _processes(told: Value | None, problems: Problems, *, whole: bool) -> Proces
             problems.add(Fault.ARGUMENT, message, told.place)
         return Processes(0, 1, told)
     return Processes(0, number, msgspec.structs.replace(told, value=number))
-
-
-def _listeners(sockets: dict[Address, _Socket]) -> list[Address]:
-    """The sockets that nginx opens: one for every address takes the place of particular ones."""
-    every = {where.port for where in sockets if where.host == "*"}
-    return [
-        where
-        for where, socket in sockets.items()
-        if where.path
-        or ":" in where.host
-        or where.host == "*"
-        or socket.bound
-        or where.port not in every
-    ]
 
 
 READER = Reader("nginx", recognises, read, rows.ROWS)

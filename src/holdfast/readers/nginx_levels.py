@@ -6,15 +6,14 @@ are taken from outside only where a level has none of its own. Reads no text.
 
 from __future__ import annotations
 
-import re
 from itertools import islice, product
 
 import msgspec
 
 from holdfast.model.values import Value
 from holdfast.readers import nginx_rows as rows
-from holdfast.readers.amounts import count
 from holdfast.readers.contract import Fault, Problems, Row
+from holdfast.readers.nginx_limits import VARIABLE, Zones
 from holdfast.readers.nginx_text import Directive
 from holdfast.readers.text import Word, written
 
@@ -24,13 +23,16 @@ ROWS_OF: dict[str, tuple[Row, ...]] = {
 }
 MOST_MEANINGS = 16
 """Of a text with variables that have several values each."""
-_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+MOST_WORDS = 2
+"""Before the entries of a block that makes a variable: what it is made of, and its name."""
 
 
 class Level(msgspec.Struct):
     """What holds in one block: values by setting, `Connection` as sent, limits, variables.
 
-    `passes` and `listens` are its own directives, which do not inherit.
+    `limits` are of requests at once, `rates` of those that come, `trusted` are the addresses whose
+    word for a client's is taken. `passes` and `listens` are its own directives: they do not
+    inherit.
     """
 
     context: str
@@ -38,6 +40,8 @@ class Level(msgspec.Struct):
     values: dict[str, Value] = {}
     headers: dict[str, Value] = {}
     limits: tuple[Value, ...] = ()
+    rates: tuple[Value, ...] = ()
+    trusted: tuple[Value, ...] = ()
     variables: dict[str, tuple[str, ...]] = {}
     passes: list[Directive] = []
     listens: list[Directive] = []
@@ -54,7 +58,7 @@ class Levels:
         self.logs: dict[str, Word] = {}
         self.errors: dict[str, str] = {}
         self.said_logs = False
-        self.shared: dict[str, bool] = {}
+        self.zones = Zones(problems)
 
     def enter(self, block: list[Directive], context: str, outer: Level | None = None) -> Level:
         """The level of a block: what it inherits, and what it says itself."""
@@ -64,8 +68,8 @@ class Levels:
             level.variables = dict(outer.variables)
         own: set[str] = set()
         for one in block:
-            if one.name == "limit_conn_zone" and len(one.words) == 2:
-                self._zone(one.words, block)
+            if one.name in rows.ZONES and len(one.words) >= rows.TAKES[one.name][0]:
+                self.zones.note(one, block)
         for one in block:
             if one.block is not None:
                 self._block(one, level)
@@ -78,13 +82,16 @@ class Levels:
         if outer is not None:
             level.headers = level.headers or outer.headers
             level.limits = level.limits or outer.limits
+            level.rates = level.rates or outer.rates
+            level.trusted = level.trusted or outer.trusted
         return level
 
     def _block(self, one: Directive, level: Level) -> None:
-        if one.name == "map" and len(one.words) == 2:
-            entries = [entry for entry in one.block or () if entry.name != "include"]
-            said = [entry.words[0].text for entry in entries if entry.words]
-            level.variables[one.words[1].text.lstrip("$")] = tuple(dict.fromkeys(said))
+        least, no_value = rows.MADE.get(one.name, (0, frozenset()))
+        if least and least <= len(one.words) <= MOST_WORDS:
+            entries = [entry for entry in one.block or () if entry.name not in no_value]
+            said = [entry.words[-1].text for entry in entries if entry.words]
+            level.variables[one.words[-1].text.lstrip("$")] = tuple(dict.fromkeys(said))
         elif one.name == "if":
             for inner_one in one.block or ():
                 if inner_one.name == "set" and len(inner_one.words) == 2:
@@ -110,45 +117,41 @@ class Levels:
 
     def _seen(self, one: Directive, level: Level) -> None:
         words = one.words
-        if one.name in rows.PASSES and words:
-            level.passes.append(one)
-        elif one.name == "listen" and words:
-            level.listens.append(one)
-        elif one.name == "server" and words:
-            level.servers.append(one)
-        elif one.name == "server_name" and words:
-            level.name = words[0].text
-        elif one.name in rows.BALANCE:
+        least, most = rows.TAKES.get(one.name, (1, len(words)))
+        if one.name in rows.BALANCE:
             level.balance = one.said()
-        elif one.name == "set" and len(words) == 2:
+        elif not least <= len(words) <= most:
+            message = f"`{one.said()}` has not the arguments that `{one.name}` takes"
+            self.problems.add(Fault.ARGUMENT, message, one.head.place)
+        elif one.name in rows.PASSES:
+            level.passes.append(one)
+        elif one.name == "listen":
+            level.listens.append(one)
+        elif one.name == "server":
+            level.servers.append(one)
+        elif one.name == "server_name":
+            level.name = words[0].text
+        elif one.name == "set":
             self._set(words, level)
-        elif one.name == "access_log" and words:
+        elif one.name == "access_log":
             self.said_logs = True
             if words[0].text != "off" and not words[0].text.startswith("syslog:"):
                 self.logs.setdefault(words[0].text, words[0])
-        elif one.name == "error_log" and words:
+        elif one.name == "error_log":
             if words[0].text != "stderr" and not words[0].text.startswith("syslog:"):
                 self.errors.setdefault(words[0].text, level.context)
-        elif one.name == "proxy_set_header" and len(words) == 2:
+        elif one.name == "proxy_set_header":
             key = words[0].text.lower()
             level.headers[key] = written(
                 f"proxy_header_{key}", words[1].text, one.said(), words[1].place
             )
-        elif one.name == "limit_conn" and len(words) == 2:
-            self._limit_conn(one, level)
-        elif one.name != "limit_conn_zone" or len(words) != 2:
-            message = f"`{one.said()}` has not the arguments that `{one.name}` takes"
-            self.problems.add(Fault.ARGUMENT, message, one.head.place)
-
-    def _zone(self, words: tuple[Word, ...], block: list[Directive]) -> None:
-        """Whether all clients share the key of a zone, which those above it may name too.
-
-        They do where it is a `map` of plain words: it tells some paths from others, no clients.
-        """
-        zone = words[1].text.removeprefix("zone=").partition(":")[0]
-        named = {found[0] for found in _VARIABLE.finditer(words[0].text)}
-        plain = {one.words[1].text for one in block if _is_plain(one)}
-        self.shared[zone] = named - plain <= rows.SHARED_KEYS
+        elif one.name == "limit_conn":
+            level.limits += _known(self.zones.at_once(one))
+        elif one.name == "limit_req":
+            level.rates += _known(self.zones.a_second(one))
+        elif one.name == "set_real_ip_from":
+            told = written(one.name, words[0].text, one.said(), words[0].place)
+            level.trusted = (*level.trusted, told)
 
     def _set(self, words: tuple[Word, ...], level: Level) -> None:
         """A variable takes each of the values that it is set to, since `if` may set it."""
@@ -156,31 +159,18 @@ class Levels:
         meant = meanings(words[1].text, level.variables)
         level.variables[name] = tuple(dict.fromkeys((*level.variables.get(name, ()), *meant)))
 
-    def _limit_conn(self, one: Directive, level: Level) -> None:
-        row = Row("limit_conn", rows.EVERYWHERE, "limit_conn", count, 2, 2, 1)
-        value = self.problems.lands(row, one.head, one.words)
-        if value is None:
-            return
-        if not self.shared.get(one.words[0].text, False):
-            value = msgspec.structs.replace(value, setting="limit_conn_per_key")
-        level.limits = (*level.limits, value)
 
-
-def _is_plain(one: Directive) -> bool:
-    """Whether it is a `map` of what was asked for to words that name nothing else."""
-    if one.name != "map" or len(one.words) != 2 or one.words[0].text not in rows.ASKED:
-        return False
-    said = [word.text for entry in one.block or () for word in entry.words]
-    return bool(said) and all("$" not in text for text in said)
+def _known(value: Value | None) -> tuple[Value, ...]:
+    return () if value is None else (value,)
 
 
 def meanings(text: str, variables: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
     """What a text with variables may say: each known one as each of its values, others as is."""
-    names = [found[1] or found[2] for found in _VARIABLE.finditer(text)]
+    names = [found[1] or found[2] for found in VARIABLE.finditer(text)]
     choices = [variables.get(name) or (f"${name}",) for name in names]
     made = []
     for chosen in islice(product(*choices), MOST_MEANINGS):
-        parts = _VARIABLE.split(text)[::3]  # what stands between the variables
+        parts = VARIABLE.split(text)[::3]  # what stands between the variables
         filled = [part for pair in zip(parts, (*chosen, ""), strict=True) for part in pair]
         made.append("".join(filled))
     return tuple(dict.fromkeys(made))

@@ -60,6 +60,8 @@ ROWS = (
     _http("proxy_next_upstream_tries", "proxy_next_upstream_tries", count),
     _http("keepalive_requests", "keepalive_requests", count),
     _http("limit_conn_status", "limit_conn_status", count),
+    _http("real_ip_header", "real_ip_header", word),
+    _http("real_ip_recursive", "real_ip_recursive", switch),
     _http("proxy_http_version", "proxy_http_version", word),
     _http("client_body_buffer_size", "client_body_buffer_size", size),
     _http("client_max_body_size", "client_max_body_size", size),
@@ -106,12 +108,30 @@ BLOCKS = {
 SEEN = frozenset(
     (
         *("listen", "server_name", "access_log", "error_log"),
-        *("proxy_set_header", "limit_conn"),
-        *("limit_conn_zone", "set", "server", *PASSES, *BALANCE),
+        *("proxy_set_header", "limit_conn", "limit_req", "set_real_ip_from", "alias"),
+        *("limit_conn_zone", "limit_req_zone", "set", "server", *PASSES, *BALANCE),
     )
 )
 """Directives without a row of which something is made."""
+ZONES = frozenset(("limit_conn_zone", "limit_req_zone"))
+"""Directives that name a zone by the key that it counts."""
+TAKES = {
+    **dict.fromkeys(("set", "proxy_set_header", "limit_conn", "limit_conn_zone"), (2, 2)),
+    **dict.fromkeys(("alias", "set_real_ip_from"), (1, 1)),
+    "limit_req": (1, 4),
+    "limit_req_zone": (3, 4),
+}
+"""How many words follow a directive without a row, at least and at most; others take any."""
+MADE: dict[str, tuple[int, frozenset[str]]] = {
+    "map": (2, frozenset(("include",))),
+    "geo": (1, frozenset(("include", "delete", "proxy"))),
+    "split_clients": (2, frozenset()),
+}
+"""Blocks that make a variable, their last word: how many words they have at least, and which of
+their entries are no value of it."""
 SHARED_KEYS = frozenset(("$server_name", "$host", "$http_host", "$server_port", "$scheme"))
 """Variables that are the same for all clients of a site."""
+ADDRESSES = frozenset(("$binary_remote_addr", "$remote_addr"))
+"""Variables that are the address that a client has, or is said to have (`real_ip_header`)."""
 ASKED = frozenset(("$uri", "$request_uri", "$request_method"))
 """Variables that are what clients ask, not who they are."""
