@@ -19,7 +19,8 @@ class Wanted(msgspec.Struct, frozen=True):
     """How many slots shall serve (0: stop everything), and the patience with each step.
 
     `at_once` bounds how many workers start at the same time, so that each start has a share of the
-    processor; `hurry` kills what drains instead of waiting for it.
+    processor; `hurry` kills what drains instead of waiting for it. `outdated` names the workers to
+    be replaced, by slot and generation; of all slots `drains` at most have two workers at a time.
     """
 
     slots: int
@@ -27,6 +28,8 @@ class Wanted(msgspec.Struct, frozen=True):
     start_s: float
     at_once: int = 4
     hurry: bool = False
+    outdated: frozenset[tuple[int, int]] = frozenset()
+    drains: int = 1
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -65,13 +68,19 @@ class Kill(msgspec.Struct, frozen=True):
     generation: int = 0
 
 
+class Replace(msgspec.Struct, frozen=True):
+    """Start a second worker in the slot; the present one drains once the second is ready."""
+
+    slot: int
+
+
 class GiveUp(msgspec.Struct, frozen=True):
     """The first start failed: end everything, and say why."""
 
     reason: str
 
 
-Action = Start | Stop | Kill | GiveUp
+Action = Start | Stop | Kill | Replace | GiveUp
 
 
 def decide(wanted: Wanted, seen: Seen, now_s: float) -> tuple[Action, ...]:
@@ -91,14 +100,36 @@ def decide(wanted: Wanted, seen: Seen, now_s: float) -> tuple[Action, ...]:
                 actions.append(Kill(slot.index))
             elif room > 0:
                 room -= 1
-                actions.append(Start(slot.index, slot.generation + 1))
+                actions.append(Start(slot.index, max(slot.newest, slot.generation) + 1))
     for slot in seen.leaving:
         deadline_s = _deadline_s(slot, wanted)
         if slot.index >= wanted.slots and slot.state is State.READY:
             actions.append(Stop(slot.index, slot.generation))
         elif deadline_s is not None and deadline_s <= now_s:
             actions.append(Kill(slot.index, slot.generation))
-    return tuple(actions)
+    starts = any(isinstance(action, Start) for action in actions)
+    replaced = None if starts else _next_replaced(wanted, seen)
+    return (*actions, *([] if replaced is None else [Replace(replaced)]))
+
+
+def _next_replaced(wanted: Wanted, seen: Seen) -> int | None:
+    """The slot that gets a second worker next: one at a time, and only where all others are still.
+
+    A slot that was given up and is wanted again comes first: nobody serves it.
+    """
+    if any(slot.state is State.STARTING for slot in seen.slots):
+        return None
+    doubled = {slot.index for slot in seen.leaving}
+    free = [slot for slot in seen.slots if slot.index < wanted.slots and slot.index not in doubled]
+    for slot in free:
+        if slot.state is State.DRAINING and not slot.killed:
+            return slot.index
+    if len(doubled) >= wanted.drains:
+        return None
+    for slot in free:
+        if slot.state is State.READY and (slot.index, slot.generation) in wanted.outdated:
+            return slot.index
+    return None
 
 
 def next_s(wanted: Wanted, seen: Seen, now_s: float) -> float | None:

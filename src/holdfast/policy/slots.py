@@ -33,6 +33,7 @@ class Happening(Enum):
     START = "start"
     ANSWER = "answer"
     REPLACE = "replace"
+    RESTORE = "restore"
     STOP = "stop"
     DIE = "die"
 
@@ -43,6 +44,8 @@ TABLE: Final[dict[tuple[State, Happening], State]] = {
     (State.GONE, Happening.START): State.STARTING,
     (State.STARTING, Happening.ANSWER): State.READY,
     (State.READY, Happening.REPLACE): State.STARTING,
+    (State.DRAINING, Happening.REPLACE): State.STARTING,
+    (State.STARTING, Happening.RESTORE): State.READY,
     (State.STARTING, Happening.DIE): State.BACKOFF,
     (State.READY, Happening.DIE): State.BACKOFF,
     (State.EMPTY, Happening.STOP): State.GONE,
@@ -51,7 +54,11 @@ TABLE: Final[dict[tuple[State, Happening], State]] = {
     (State.READY, Happening.STOP): State.DRAINING,
     (State.DRAINING, Happening.DIE): State.GONE,
 }
-"""Every change there is. What is not here cannot happen."""
+"""Every change there is. What is not here cannot happen.
+
+REPLACE starts a second worker beside the one that serves, or beside one that leaves a slot which is
+wanted again. RESTORE: that second worker died before it was ready, and the first one serves on.
+"""
 
 LIVE: Final = frozenset({State.STARTING, State.READY, State.DRAINING})
 """The states in which a slot has a worker process."""
@@ -61,7 +68,8 @@ class Slot(msgspec.Struct, frozen=True):
     """One slot: `since_s` is when its state began, `due_s` when a backing-off one may start again.
 
     `failures` counts deaths since it last served for `RESET_S`; `killed` says that its worker was
-    already told to die.
+    already told to die. `generation` is its worker's, `newest` the highest that it ever had: the
+    two differ once a successor has failed.
     """
 
     index: int
@@ -71,6 +79,7 @@ class Slot(msgspec.Struct, frozen=True):
     failures: int = 0
     due_s: float = 0.0
     killed: bool = False
+    newest: int = 0
 
 
 def delay_s(failures: int, longest_s: float = LONGEST_DELAY_S) -> float:
@@ -88,13 +97,26 @@ def after(
     One whose worker died is to start again after `longest_s` seconds at most.
     """
     state = TABLE[slot.state, happening]
-    generation = slot.generation + (happening in {Happening.START, Happening.REPLACE})
+    generation, newest = slot.generation, max(slot.newest, slot.generation)
+    if happening in {Happening.START, Happening.REPLACE}:
+        generation = newest = newest + 1
     failures, due_s = slot.failures, slot.due_s
     if state is State.BACKOFF:
         served = slot.state is State.READY and now_s - slot.since_s >= RESET_S
         failures = 1 if served else failures + 1
         due_s = now_s + delay_s(failures, longest_s)
-    return Slot(slot.index, state, generation, now_s, failures, due_s)
+    return Slot(slot.index, state, generation, now_s, failures, due_s, newest=newest)
+
+
+def restored(former: Slot, failed: Slot) -> Slot:
+    """The slot as its `former` worker has it again, whose successor died before it was ready.
+
+    Raises KeyError where the successor had been ready, or the former one was already leaving.
+    """
+    state = TABLE[failed.state, Happening.RESTORE]
+    if former.state is not state:
+        raise KeyError((former.state, Happening.RESTORE))
+    return msgspec.structs.replace(former, newest=failed.newest)
 
 
 def killed(slot: Slot) -> Slot:
