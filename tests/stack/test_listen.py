@@ -102,7 +102,7 @@ def test_every_slot_has_a_queue_of_its_own() -> None:
     with closing(Listening(HERE, 0, 3, 64)) as listening:
         clients = [socket.create_connection((HERE, listening.port)) for _ in range(90)]
         queued = []
-        for listener in listening.sockets:
+        for listener in listening.sockets.values():
             accepted = []
             try:
                 while True:
@@ -201,3 +201,75 @@ def test_a_hard_limit_below_the_need_is_refused() -> None:
 def test_a_soft_limit_at_the_hard_one_is_left() -> None:
     """Raising twice changes nothing."""
     assert raise_nofile(64) == raise_nofile(64)
+
+
+def arrived(listener: socket.socket) -> int:
+    """How many connections wait on the socket; each is taken and closed."""
+    count = 0
+    while True:
+        try:
+            listener.accept()[0].close()
+        except BlockingIOError:
+            return count
+        count += 1
+
+
+def connect(port: int, count: int) -> None:
+    for _ in range(count):
+        socket.create_connection((HERE, port), timeout=30).close()
+
+
+def test_nobody_is_sent_to_a_hidden_slot() -> None:
+    """All others have their share, and who waits on the hidden one's socket can be accepted."""
+    with closing(Listening(HERE, 0, 3, 400)) as port:
+        connect(port.port, 60)
+        waiting = dict(zip(port.sockets, port.queued(), strict=True))
+        port.hide(1)
+        connect(port.port, 60)
+        counts = {slot: arrived(listener) for slot, listener in port.sockets.items()}
+        assert counts[1] == waiting[1]
+        assert sum(counts.values()) == 120
+        assert min(counts[0] - waiting[0], counts[2] - waiting[2]) > 0
+
+
+def test_a_new_slot_gets_nobody_before_it_is_shown() -> None:
+    """From then on it has its share."""
+    with closing(Listening(HERE, 0, 1, 400)) as port:
+        fresh = port.listener(1, 1)
+        connect(port.port, 60)
+        assert arrived(fresh) == 0
+        port.show(1)
+        connect(port.port, 60)
+        assert arrived(fresh) > 0
+
+
+@pytest.mark.parametrize("gone", [(0,), (1,), (3,), (0, 2), (2, 0), (3, 1, 0)])
+def test_forgotten_slots_take_nobody_with_them(gone: tuple[int, ...]) -> None:
+    """Whichever sockets are closed, in whatever order, every connection arrives at one shown."""
+    with closing(Listening(HERE, 0, 4, 400)) as port:
+        for slot in gone:
+            port.hide(slot)
+        hidden = max(set(range(4)) - {*gone})
+        for slot in gone:
+            port.forget(slot)
+        left = {0, 1, 2, 3} - {*gone}
+        if len(left) > 1:
+            port.hide(hidden)
+            left.discard(hidden)
+        connect(port.port, 100)
+        counts = {slot: arrived(listener) for slot, listener in port.sockets.items()}
+        assert sum(counts[slot] for slot in left) == 100
+        assert all(counts[slot] > 0 for slot in left)
+
+
+def test_a_slot_that_was_forgotten_may_come_back() -> None:
+    """With a socket of its own again, beside those that stayed."""
+    with closing(Listening(HERE, 0, 2, 400)) as port:
+        port.hide(1)
+        port.forget(1)
+        port.listener(1, 5)
+        port.show(1)
+        connect(port.port, 60)
+        counts = [arrived(listener) for listener in port.sockets.values()]
+        assert sum(counts) == 60
+        assert min(counts) > 0

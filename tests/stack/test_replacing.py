@@ -113,15 +113,18 @@ def test_a_worker_is_replaced_on_request_without_a_gap() -> None:
         assert [worker.state for worker in stack.workers()] == ["ready"]
 
 
-def test_a_replacement_that_dies_is_tried_again_while_the_first_serves() -> None:
-    """The present worker drains for nobody but a successor that answers."""
+def test_a_replacement_that_dies_leaves_the_first_where_it_was() -> None:
+    """The present worker drains for nobody but a successor that answers, and may be asked again."""
     with running(slots=1) as stack:
         log = Log(stack)
         stack.replace(0)
         os.kill(log.wait_for("started", 2)[-1].pid, signal.SIGKILL)
-        log.wait_for("died")
+        (kept,) = log.wait_for("kept")
+        assert kept.generation == 1
         with crowd(stack.port, 20) as clients:
             assert answered(clients) == 20
+        assert [(w.generation, w.state) for w in stack.workers()] == [(1, "ready")]
+        stack.replace(0)
         (stopped,) = log.wait_for("stopped")
         assert stopped.generation == 1
         assert [event.generation for event in log.of("ready")] == [1, 3]

@@ -77,3 +77,51 @@ def test_no_socket_is_left_at_the_end(tmp_path: Path, sockets: SlotSockets) -> N
     }
     sockets.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_successor_that_failed_leaves_the_socket_before(
+    tmp_path: Path, sockets: SlotSockets
+) -> None:
+    """Its own is closed and removed, and the former one's queue is still the slot's."""
+    first = sockets.listener(0, 1)
+    sockets.show(0)
+    sockets.renew(0, 2)
+    sockets.restore(0, 2)
+    assert not (tmp_path / "w-0.2.sock").exists()
+    assert sockets.listener(0, 3) is first
+    with dial(tmp_path):
+        first.accept()[0].close()
+
+
+def test_a_successor_that_never_had_a_socket_takes_none_with_it(sockets: SlotSockets) -> None:
+    """Where making it failed, the slot's own is left as it is."""
+    first = sockets.listener(0, 1)
+    sockets.restore(0, 2)
+    assert sockets.listener(0, 3) is first
+    assert first.fileno() >= 0
+
+
+def test_a_hidden_slot_has_no_path_until_it_is_shown(tmp_path: Path, sockets: SlotSockets) -> None:
+    """Whoever waits in its queue can still be accepted."""
+    first = sockets.listener(0, 1)
+    sockets.show(0)
+    with dial(tmp_path):
+        sockets.hide(0)
+        assert not os.path.lexists(tmp_path / "slot-0.sock")
+        first.accept()[0].close()
+    sockets.show(0)
+    with dial(tmp_path):
+        first.accept()[0].close()
+
+
+def test_a_forgotten_slot_begins_anew(tmp_path: Path, sockets: SlotSockets) -> None:
+    """Its sockets are closed and removed, and the next worker gets another one."""
+    first = sockets.listener(0, 1)
+    sockets.show(0)
+    sockets.hide(0)
+    sockets.forget(0)
+    assert first.fileno() == -1
+    assert list(tmp_path.glob("w-0.*")) == []
+    sockets.listener(0, 2)
+    sockets.show(0)
+    dial(tmp_path).close()

@@ -135,8 +135,9 @@ FOREGROUND = """
 from holdfast.stack.config import Event, Serving, StackConfig
 from holdfast.stack.supervisor import Supervisor
 def report(message):
-    said = message.kind if isinstance(message, Event) else message.port
-    print(type(message).__name__, said, flush=True)
+    if isinstance(message, Event | Serving):
+        said = message.kind if isinstance(message, Event) else message.port
+        print(type(message).__name__, said, flush=True)
 config = StackConfig(app="held:app", app_dir={!r}, slots=1)
 print("exit", Supervisor(config, report).run(), flush=True)
 """

@@ -44,11 +44,11 @@ def check(program: Program, path: Path) -> subprocess.CompletedProcess[str]:
 def test_the_program_accepts_it(
     program: Program, balance: Balance, tmp_path: Path, free_port: int
 ) -> None:
-    """Each way of spreading, with spare slots and without, passes the program's own test."""
+    """Each way of spreading, with spare and further slots and without, passes its own test."""
     folder = tmp_path / "edge"
     folder.mkdir()
-    for spare in ((), ("slot-9.sock",)):
-        site = Site((f"127.0.0.1:{free_port}",), SLOTS, spare, balance=balance)
+    for more in ((), ("slot-9.sock",)):
+        site = Site((f"127.0.0.1:{free_port}",), SLOTS, more, more, balance=balance)
         for name, text in WRITERS[program](sized(program), site).items():
             (folder / name).write_text(text)
             judged = check(program, folder / name)
@@ -68,6 +68,23 @@ def test_each_value_stands_below_its_formula(program: Program) -> None:
             assert value.why in flat
             assert plain(value) in flat or value.value is True
     assert max(map(len, text.splitlines())) <= 100
+
+
+def test_nginx_finds_out_that_a_further_slot_is_not_there() -> None:
+    """One that fails is left out for 5 s; a request may meet all of them, and one more."""
+    site = Site(("127.0.0.1:1",), SLOTS, further=("slot-3.sock", "slot-4.sock"))
+    (text,) = nginx.render(sized("nginx"), site).values()
+    assert text.count("max_fails=0;") == len(SLOTS)
+    assert "server unix:slot-3.sock max_fails=1 fail_timeout=5s;" in text
+    assert "proxy_next_upstream_tries 4;" in text
+
+
+def test_haproxy_waits_to_be_told_of_a_further_slot() -> None:
+    """It is disabled in the file, and named by its number as the others are."""
+    site = Site(("127.0.0.1:1",), SLOTS, further=("slot-3.sock", "slot-4.sock"))
+    text = "".join(haproxy.render(sized("haproxy"), site).values())
+    assert "server slot-2 unix@slot-2.sock\n" in text
+    assert "server slot-4 unix@slot-4.sock disabled\n" in text
 
 
 @pytest.mark.parametrize("program", ["nginx", "haproxy"])

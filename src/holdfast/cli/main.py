@@ -12,7 +12,10 @@ from holdfast import __version__
 from holdfast.cli import say
 from holdfast.model.errors import BadInput, HoldfastError
 
-COMMANDS = ("audit", "explain", "plan", "tune", "up", "prove", "demo", "results")
+COMMANDS = (
+    *("audit", "explain", "plan", "tune", "up", "status", "reload", "scale", "drain", "down"),
+    *("prove", "demo", "results"),
+)
 
 
 class Commands(click.Group):
@@ -62,6 +65,7 @@ def holdfast() -> None:
     holdfast plan shop:app --in-flight 50k     what that takes on this machine
     holdfast tune shop:app --in-flight 50k     what this machine lacks for it
     holdfast up shop:app --in-flight 50k       run the app at that size
+    holdfast reload                            new code, and no request lost
     holdfast prove http://127.0.0.1:8000/ -n 2k   hold 2,000 there, and judge
     holdfast results compare a.json b.json     what changed, and is it noise
 

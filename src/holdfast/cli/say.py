@@ -23,11 +23,9 @@ from rich.table import Table
 from rich.text import Text
 
 from holdfast.model.errors import HoldfastError
-from holdfast.model.units import format_seconds
-from holdfast.stack.config import EdgeEvent, Effective, Event, Serving
+from holdfast.model.units import format_seconds, plural
+from holdfast.stack.config import EdgeEvent, Effective, Event, Happened, Serving, StackEvent
 from holdfast.stack.differences import differences
-
-Happened = Event | EdgeEvent | Effective | Serving
 
 NARROW: Final = 80
 """Columns that everything must be readable in; a pipe counts as so wide."""
@@ -267,6 +265,8 @@ def event_text(event: Happened) -> str:
             return _serving(event)
         case Effective():
             return _effective(event)
+        case StackEvent():
+            return _asked(event)
         case EdgeEvent():
             parts = [f"edge {event.index} {event.kind.removeprefix('edge_').replace('_', ' ')}"]
         case Event():
@@ -278,6 +278,29 @@ def event_text(event: Happened) -> str:
     if isinstance(event, Event) and event.delay_s:
         parts.append(f"again in {format_seconds(event.delay_s)}")
     text = ", ".join(parts)
+    return f"{text}\n{textwrap.indent(event.text, '  | ')}" if event.text else text
+
+
+_ASKED: Final = {
+    "reloading": "reloading {slots}",
+    "reloaded": "reloaded {slots} in {took}, {cut}",
+    "not_reloaded": "not reloaded: the new worker died, and who served before serves on",
+    "scaling": "scaling to {slots}",
+    "scaled": "scaled to {slots} in {took}, {cut}",
+    "not_scaled": "not scaled, {slots} serve as before",
+    "draining": "draining {slots}",
+    "drained": "drained in {took}, {cut}",
+    "refused": "refused",
+}
+
+
+def _asked(event: StackEvent) -> str:
+    """What was asked of the whole stack: what has begun, or what has come of it."""
+    text = _ASKED[event.kind].format(
+        slots=plural(event.slots, "worker"),
+        took=format_seconds(event.took_s),
+        cut=f"{plural(event.cut, 'request')} cut" if event.cut else "no request cut",
+    )
     return f"{text}\n{textwrap.indent(event.text, '  | ')}" if event.text else text
 
 

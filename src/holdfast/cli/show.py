@@ -15,8 +15,9 @@ from holdfast.cli.elsewhere import Elsewhere
 from holdfast.model.holding import UNLIMITED
 from holdfast.model.limit import Holds, Limit
 from holdfast.model.path import Hop
-from holdfast.model.units import format_bytes, format_count, format_seconds
+from holdfast.model.units import format_bytes, format_count, format_seconds, plural
 from holdfast.model.values import Source, Value, assumed, derived
+from holdfast.sizing import operating
 
 BYTES = ("memory_available", "cgroup_memory_max", "cgroup_memory_used")
 """Sizes whose names do not say so."""
@@ -44,6 +45,7 @@ def plan_json(planned: Planned) -> dict[str, Any]:
         "walls": [_wall_json(limit, holds) for limit, holds in walls],
         "memory_bytes": planned.memory_bytes,
         "memory": planned.memory_by_hop(),
+        "reload": _reload_json(planned),
         "notes": planned.notes,
         "hops": [
             {
@@ -63,6 +65,14 @@ def plan_json(planned: Planned) -> dict[str, Any]:
         },
         "assumed": [_value_json(value) for value in assumptions(planned)],
     }
+
+
+def _reload_json(planned: Planned) -> dict[str, Any] | None:
+    """None where the workers are on other hosts."""
+    if planned.project.edge.hosts:
+        return None
+    drains, more = reload_room(planned)
+    return {"drains": drains, "memory_bytes": more}
 
 
 def assumptions(planned: Planned) -> list[Value]:
@@ -187,8 +197,24 @@ def _show_sizes(planned: Planned) -> None:
     memory = planned.memory_by_hop().items()
     parts = _unbroken(f"{name} {format_bytes(size)}" for name, size in memory)
     say.item("  memory: ", f"{format_bytes(planned.memory_bytes)} {where} ({parts})")
+    if not planned.project.edge.hosts:
+        _show_reload(planned)
     for why, values in groupby(assumptions(planned), lambda value: value.why.split(": ")[0]):
         say.item("  assumed: ", f"{_listed(values)} ({why})")
+
+
+def _show_reload(planned: Planned) -> None:
+    """What a reload takes beside the plan: the workers that drain while their successors serve."""
+    workers = planned.path.hop("workers").processes
+    drains, more = reload_room(planned)
+    many = f"{plural(drains, 'worker')} of {workers} at a time"
+    say.item("  reload: ", f"{format_bytes(more)} more, while {many} drain")
+
+
+def reload_room(planned: Planned) -> tuple[int, float]:
+    """How many workers may drain at a time in a reload, and the bytes that they take meanwhile."""
+    drains = int(operating.drains(planned.path, planned.demand).number)
+    return drains, drains * operating.second_worker_bytes(planned.path, planned.demand)
 
 
 def _listed(values: Iterable[Value]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -18,7 +19,8 @@ from holdfast.cli.prefer import prefer_options
 from holdfast.cli.tls import tls_option
 from holdfast.model.errors import BadInput
 from holdfast.model.front.front import Front
-from holdfast.stack.config import EdgeConfig, StackConfig
+from holdfast.sizing import operating
+from holdfast.stack.config import Bound, EdgeConfig, StackConfig
 from holdfast.stack.folders import resolved
 from holdfast.stack.supervisor import Supervisor
 
@@ -37,6 +39,18 @@ from holdfast.stack.supervisor import Supervisor
 @click.option(
     "--grace", "grace_s", type=SECONDS, default="30s", help="Time to finish at a stop  [30s]"
 )
+@click.option(
+    "--max-workers",
+    type=click.IntRange(min=1),
+    default=None,
+    help="Workers that `scale` may ask for  [default: twice those planned; nginx: no more]",
+)
+@click.option(
+    "--run-dir",
+    type=click.Path(file_okay=False),
+    default="",
+    help="Folder of logs and sockets  [default: a private one, removed at the end]",
+)
 @click.option("--explain", is_flag=True, help="Also print the source of every number.")
 @json_option
 def up(app: str, as_json: bool, explain: bool, **given: object) -> int:
@@ -46,9 +60,10 @@ def up(app: str, as_json: bool, explain: bool, **given: object) -> int:
     replaced, and connections that wait are not lost. Without either installed, or with
     `--edge none`, clients reach the workers themselves. An edge has limits of its own (the longest
     body, the longest wait, websockets only where asked for): a note of the plan says them. Stops on
-    Ctrl-C or TERM once requests have finished; on USR1 it says what it really runs with:
-    descriptors, backlogs, somaxconn. Where holdfast.toml names hosts (`[[edge.hosts]]`) those serve
-    the app: no APP is given, and the edge alone runs here.
+    Ctrl-C or TERM once requests have finished. While it runs, `holdfast status`, `reload`, `scale`,
+    `drain`, `down` and `logs` find it; HUP reloads, TTIN and TTOU are one worker more and one less,
+    USR1 says what it really runs with: descriptors, backlogs, somaxconn. Where holdfast.toml names
+    hosts (`[[edge.hosts]]`) those serve the app: no APP is given, and the edge alone runs here.
 
     \b
     holdfast up shop:app --app-dir examples/shop --in-flight 50k
@@ -57,7 +72,8 @@ def up(app: str, as_json: bool, explain: bool, **given: object) -> int:
     """
     check_installed(str(given["edge"]))
     check_engine(str(given["engine"]))
-    told: dict[str, Any] = {name: given.pop(name) for name in ("address", "port", "grace_s")}
+    named = ("address", "port", "grace_s", "max_workers", "run_dir")
+    told: dict[str, Any] = {name: given.pop(name) for name in named}
     options = make_options(app, given)
     check_served(app, find_project(options).edge)
     planned = plan_path(options)
@@ -67,7 +83,7 @@ def up(app: str, as_json: bool, explain: bool, **given: object) -> int:
     for note in planned.notes if as_json else ():
         say.say(f"note: {note}")
     report = say.event_json if as_json else say.event_line
-    return Supervisor(config, report, report_edge=report).run()
+    return Supervisor(config, report).run()
 
 
 def check_served(app: str, front: Front) -> None:
@@ -88,6 +104,8 @@ def stack_config(
     address: str,
     port: int,
     grace_s: float,
+    max_workers: int | None = None,
+    run_dir: str = "",
     env: dict[str, str] | None = None,
 ) -> StackConfig:
     """The stack's part of a plan: what the supervisor must make true."""
@@ -98,6 +116,7 @@ def stack_config(
             port=port,
             slots=0,
             grace_s=grace_s,
+            run_dir=run_dir,
             listen="slots",
             edge=EdgeConfig(planned.path.hop("edge"), front=_front(planned)),
         )
@@ -120,6 +139,8 @@ def stack_config(
         in_flight=planned.demand.in_flight,
         **engine_caps(planned.options.engine, workers),
         env={**told, **(env or {})},
+        run_dir=run_dir,
+        **_operating(planned, max_workers),
         places=worker_places(workers, planned.project.admission.health),
     )
     edge = next((hop for hop in planned.path.hops if hop.name == "edge"), None)
@@ -132,6 +153,30 @@ def stack_config(
         edge=EdgeConfig(edge, front=_front(planned), health=planned.project.admission.health),
         dialler_idle_s=idle_s,
     )
+
+
+def _operating(planned: Planned, max_workers: int | None) -> dict[str, Any]:
+    """What the stack has room for while it runs."""
+    path, demand = planned.path, planned.demand
+    most = operating.most_slots(path, demand, max_workers)
+    return {
+        "most": int(most.number),
+        "most_why": most.why,
+        "sure": operating.sure_by_slots(path, demand, int(most.number)),
+        "drains": int(operating.drains(path, demand).number),
+        "bounds": tuple(_bounds(planned)),
+    }
+
+
+def _bounds(planned: Planned) -> Iterator[Bound]:
+    """What each hop of the stack holds, and the memory that it is planned to take."""
+    memory = planned.memory_by_hop()
+    for hop in ("edge", "workers"):
+        held = [holds.sure for limit, holds in planned.walls if limit.hop == hop]
+        if held:
+            yield Bound(hop, "requests", min(held))
+        if hop in memory:
+            yield Bound(hop, "memory", int(memory[hop]))
 
 
 def _front(planned: Planned) -> Front:

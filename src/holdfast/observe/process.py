@@ -34,6 +34,16 @@ def read_nofile(files: Files, process: str) -> tuple[Value, Value]:
     return soft, value_of("nofile_hard", text, _limit(_OPEN_FILES, _HARD))
 
 
+def read_memory(pid: int, root: str = "/") -> int:
+    """Bytes of memory that are a process's own, with its part of what it shares (PSS).
+
+    0 for a process that is gone, or another user's.
+    """
+    text = Files(root).read(f"/proc/{pid}/smaps_rollup").text or ""
+    line = next((x for x in text.splitlines() if x.startswith("Pss:")), "Pss: 0 kB")
+    return int(line.split()[1]) * 1024
+
+
 def _limit(name: str, column: int) -> Callable[[str], int | float]:
     def parse(text: str) -> int | float:
         line = next((x for x in text.splitlines() if x.startswith(name)), name)

@@ -37,7 +37,7 @@ def main(fd: int) -> int:
         return 1
     config = msgspec.json.decode(line, type=StackConfig)
     try:
-        return Supervisor(config, report, channel, report).run()
+        return Supervisor(config, report, channel).run()
     except HoldfastError as error:
         report(Failed(error.fault, error.place, error.hint, error.exit_code))
         return error.exit_code

@@ -72,7 +72,7 @@ def _has_room(config: StackConfig) -> None:
     while not os.path.isdir(folder) and folder != os.path.dirname(folder):
         folder = os.path.dirname(folder)
     found = os.statvfs(folder)
-    files = config.slots * _A_SLOT + _BESIDES
+    files = config.most_slots * _A_SLOT + _BESIDES
     free = found.f_bavail * found.f_frsize
     if free >= FREE_BYTES and (found.f_favail >= files or not found.f_files):
         return

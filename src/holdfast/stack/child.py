@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -41,6 +42,7 @@ class Child(abc.ABC):
         finally:
             os.close(out)
         self.pid = self._process.pid
+        self.born_s = time.monotonic()
         self.pidfd = os.pidfd_open(self.pid)
 
     def ask(self) -> bool:

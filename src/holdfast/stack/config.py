@@ -13,7 +13,18 @@ from holdfast.wire import USUAL_ENGINE, Places
 from holdfast.writers.site import Balance
 
 Listen = Literal["tcp", "slots"]
-Kind = Literal["started", "ready", "draining", "died", "backoff", "cut", "told", "stopped"]
+Kind = Literal["started", "ready", "draining", "died", "backoff", "cut", "told", "stopped", "kept"]
+StackKind = Literal[
+    "reloading",
+    "reloaded",
+    "not_reloaded",
+    "scaling",
+    "scaled",
+    "not_scaled",
+    "draining",
+    "drained",
+    "refused",
+]
 EdgeKind = Literal[
     "edge_started",
     "edge_ready",
@@ -39,6 +50,15 @@ class EdgeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     health: tuple[str, ...] = ()
 
 
+class Bound(msgspec.Struct, frozen=True):
+    """What a `hop` ("edge", "workers") holds of a `resource`: "requests" at once, or "memory" in
+    bytes, the kernel's share for its sockets included."""
+
+    hop: str
+    resource: Literal["requests", "memory"]
+    most: int
+
+
 class StackConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What to run, and how large.
 
@@ -56,6 +76,11 @@ class StackConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `engine` is a name of `wire.ENGINES`, and `cap` what a worker of it has at once, of whatever it
     caps; 0 leaves it as the engine has it. `connections` are those of a worker whose cap is of
     threads. `places` are what each worker lets in to the app; None: whoever comes.
+
+    While it runs it may be scaled to `most` slots (0: as many as `slots`), for the reason
+    `most_why`, and `sure` says how many requests in flight each number of them holds, from 1 on.
+    Of all slots `drains` at most have two workers at a time, a new and a former one (0: all).
+    `bounds` are told to whoever asks for the stack's status.
     """
 
     app: str
@@ -78,6 +103,16 @@ class StackConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cap: int = 0
     connections: int = 0
     places: Places | None = None
+    most: int = 0
+    most_why: str = ""
+    sure: tuple[int, ...] = ()
+    drains: int = 0
+    bounds: tuple[Bound, ...] = ()
+
+    @property
+    def most_slots(self) -> int:
+        """How many slots there may be."""
+        return max(self.slots, self.most)
 
     @property
     def front(self) -> Front:
@@ -88,9 +123,10 @@ class StackConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Event(msgspec.Struct, frozen=True, tag="event", omit_defaults=True):
     """Something that happened to a worker at `at_s` (monotonic clock, the same in every process).
 
-    `in_flight` is what was lost inside a worker that died, or cut off in one that stopped;
-    `status` an exit status, negative for a signal; `delay_s` the wait of a backoff; `text` the last
-    output of one that died.
+    `in_flight` is what was lost inside a worker that died, or cut off in one that stopped; "kept"
+    is one that serves on because its successor died before it was ready. `status` is an exit
+    status, negative for a signal; `delay_s` the wait of a backoff; `text` the last output of one
+    that died.
     """
 
     kind: Kind
@@ -120,6 +156,21 @@ class EdgeEvent(msgspec.Struct, frozen=True, tag="edge", omit_defaults=True):
     text: str = ""
 
 
+class StackEvent(msgspec.Struct, frozen=True, tag="stack", omit_defaults=True):
+    """What somebody asked of the whole stack has begun, or is over.
+
+    `slots` are as many as are concerned or wanted, `took_s` since it began, and `cut` the requests
+    cut off meanwhile; `text` says why what was asked has not come to pass, or was refused.
+    """
+
+    kind: StackKind
+    at_s: float
+    slots: int
+    took_s: float = 0.0
+    cut: int = 0
+    text: str = ""
+
+
 class Effective(msgspec.Struct, frozen=True, tag="effective"):
     """What the stack really runs with: observed values, each with what was `configured`.
 
@@ -130,21 +181,12 @@ class Effective(msgspec.Struct, frozen=True, tag="effective"):
     is_asked: bool = False
 
 
-class Replace(msgspec.Struct, frozen=True, tag="replace"):
-    """Asked of the supervisor: put a new worker in the slot, and let the present one finish."""
-
-    slot: int
-
-
-class Look(msgspec.Struct, frozen=True, tag="look"):
-    """Asked of the supervisor: report what the stack runs with."""
-
-
 class Serving(msgspec.Struct, frozen=True, tag="serving"):
     """Every slot, and the edge, answers for the first time.
 
     `backlog` is what the kernel grants each socket of the workers. `port` is 0 where nobody
     listens on one. `scheme` is what its clients speak; a port that redirects them is `redirect`.
+    `control` is the path of the socket that takes orders.
     """
 
     address: str
@@ -154,6 +196,7 @@ class Serving(msgspec.Struct, frozen=True, tag="serving"):
     backlog: int
     scheme: str = "http"
     redirect: int = 0
+    control: str = ""
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
@@ -165,8 +208,8 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     exit_code: int
 
 
-Report = Event | EdgeEvent | Effective | Serving | Failed
-Request = Replace | Look
+Happened = Event | EdgeEvent | StackEvent | Effective | Serving
+Report = Happened | Failed
 
 
 class WorkerState(msgspec.Struct, frozen=True):

@@ -20,6 +20,7 @@ from holdfast.policy.slots import Happening, Slot, State, after, killed
 from holdfast.stack.config import EdgeEvent, EdgeKind, StackConfig
 from holdfast.stack.edge_hosts import Hosts
 from holdfast.stack.edge_process import PROGRAMS, EdgeProcess, Program, found, unprivileged
+from holdfast.stack.edge_slots import EdgeSlots, Moved
 from holdfast.stack.failures import cannot_start
 from holdfast.stack.folders import brotli_module
 from holdfast.stack.listen import Listening
@@ -83,6 +84,7 @@ class Edge:
         self._offspring: dict[int, Offspring] = {}
         asks = bool(self._edge.front.hosts) and self._program.name == "haproxy"
         self._hosts = Hosts(loop, self._host_changed) if asks else None
+        self._servers = EdgeSlots(config.slots)
         self._started = self._served = False
         self._empty_by_s = self._logs_due_s = 0.0
         self.was_killed = False
@@ -92,13 +94,15 @@ class Edge:
     def start(self, run_dir: RunDir, brood: Brood) -> None:
         """Write its files and have its processes started; the slots lie in the run folder."""
         self._run_dir, self._brood = run_dir, brood
-        hop, slots = self._edge.hop, tuple(map(slot_path, range(self._config.slots)))
+        hop, config = self._edge.hop, self._config
+        slots = tuple(map(slot_path, range(config.most_slots)))
         listen, *others = (_listen(hop.program, port) for port in self._ports)
         front = self._edge.front
         brotli = brotli_module() if front.compression and front.compression.brotli else ""
         site = Site(
             listen,
-            slots,
+            slots[: config.slots],
+            further=slots[config.slots :],
             balance=self._edge.balance,
             front=front,
             health=self._edge.health,
@@ -152,18 +156,13 @@ class Edge:
             self._empty_by_s = 0.0
         self._wanted = msgspec.structs.replace(self._wanted, slots=0, hurry=hurry)
 
-    def moved(self, slot: int) -> None:
-        """A slot's path leads elsewhere: have idle connections to where it led ended by the edge.
+    def moved(self, slot: int, how: Moved) -> None:
+        """A slot's path leads elsewhere, or nowhere: idle connections to where it led are to end.
 
-        nginx ends them by its own timeout. HAProxy does so for a server in maintenance; meanwhile
-        its `last` server stands in.
+        nginx ends them by its own timeout.
         """
         if self._program.name == "haproxy":
-            name = haproxy.server(slot)
-            command = f"set server {name} state maint; set server {name} state ready"
-            for process in self._processes.values():
-                with contextlib.suppress(OSError):
-                    process.say(command)
+            self._servers.moved(slot, how, self._processes.values())
 
     def processes(self) -> tuple[EdgeProcess, ...]:
         """Those that run."""
@@ -237,7 +236,7 @@ class Edge:
 
     def _start_process(self, index: int) -> None:
         self._happened(index, Happening.START)
-        sockets = [listener for port in self._ports for listener in port.sockets]
+        sockets = [listener for port in self._ports for listener in port.sockets.values()]
         if self._program.name == "haproxy":
             sockets = [port.sockets[index] for port in self._ports]
         try:
@@ -264,6 +263,8 @@ class Edge:
         if answered and whole and self._slots[process.index].state is State.STARTING:
             self._happened(process.index, Happening.ANSWER)
             self._tell("edge_ready", process)
+            if self._program.name == "haproxy":
+                self._servers.started(process)
             if self._program.name == "nginx":
                 self._follow(process)
             if self.is_ready:
@@ -331,7 +332,7 @@ class Edge:
 def _listen(program: str, port: Listening) -> tuple[str, ...]:
     """The sockets of a port as the program writes them."""
     if program == "haproxy":
-        return tuple(f"fd@{listener.fileno()}" for listener in port.sockets)
+        return tuple(f"fd@{listener.fileno()}" for listener in port.sockets.values())
     host = f"[{port.address}]" if ":" in port.address else port.address
     return (f"{host}:{port.port}",)
 

@@ -1,4 +1,4 @@
-"""What wakes a supervisor: descriptors, signals, and requests from whoever started it.
+"""What wakes a supervisor: descriptors, signals, and orders from whoever started it.
 
 Decides nothing: each has a function to call.
 """
@@ -6,6 +6,7 @@ Decides nothing: each has a function to call.
 from __future__ import annotations
 
 import contextlib
+import os
 import selectors
 import signal
 import socket
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from holdfast.stack.config import Request
+from holdfast.stack.orders import Order
 
 
 class Loop:
@@ -40,12 +41,11 @@ class Loop:
                 self._ready[key.fd]()
 
     @contextlib.contextmanager
-    def signals(self, arrived: Callable[[], None], asked: Callable[[], None]) -> Iterator[None]:
-        """SIGINT and SIGTERM wake the loop, and `arrived` is called for each; SIGUSR1: `asked`."""
+    def signals(self, handled: dict[signal.Signals, Callable[[], None]]) -> Iterator[None]:
+        """Each of these signals wakes the loop, and its function is called for it."""
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         theirs.setblocking(False)
-        handled = {signal.SIGINT: arrived, signal.SIGTERM: arrived, signal.SIGUSR1: asked}
         before = {number: signal.signal(number, lambda *_: None) for number in handled}
         wakeup = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
 
@@ -70,22 +70,31 @@ class Loop:
 
 
 class Lifeline:
-    """The socket to whoever started the supervisor: requests, and at its end the end of all."""
+    """The socket to whoever started the supervisor: orders, and at its end the end of all."""
 
     def __init__(self, channel: socket.socket) -> None:
         self._socket = channel
         self._buffer = b""
-        self._decoder: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
+        self._decoder: msgspec.json.Decoder[Order] = msgspec.json.Decoder(Order)
 
     def fileno(self) -> int:
         """Its descriptor."""
         return self._socket.fileno()
 
-    def requests(self) -> list[Request] | None:
-        """The requests that have arrived; None when the other end is gone."""
+    def orders(self) -> list[Order] | None:
+        """The orders that have arrived; None when the other end is gone."""
         try:
             data = self._socket.recv(4096)
         except OSError:
             return None
         *lines, self._buffer = (self._buffer + data).split(b"\n")
         return list(map(self._decoder.decode, lines)) if data else None
+
+
+def has_terminal() -> bool:
+    """Whether this process has a controlling terminal, which ends its session when it closes."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True

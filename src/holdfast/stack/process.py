@@ -25,15 +25,14 @@ from holdfast.stack.config import (
     Effective,
     Event,
     Failed,
-    Look,
-    Replace,
     Report,
-    Request,
     Serving,
     StackConfig,
+    StackEvent,
     WorkerState,
 )
 from holdfast.stack.edge_process import children
+from holdfast.stack.orders import Look, Order, Reload, Replace, Scale
 from holdfast.stack.warden import bound
 from holdfast.wire import Gauge
 
@@ -45,6 +44,7 @@ _STATES: Final = {
     "draining": "draining",
     "backoff": "backoff",
     "stopped": "gone",
+    "kept": "ready",
 }
 
 
@@ -57,6 +57,7 @@ class StackProcess:
         self._changed = threading.Condition()
         self._events: list[Event] = []
         self._edge_events: list[EdgeEvent] = []
+        self._stack_events: list[StackEvent] = []
         self._looks: list[Effective] = []
         self._slots: dict[int, WorkerState] = {}
         self._born_s: dict[int, float] = {}
@@ -155,6 +156,11 @@ class StackProcess:
         with self._changed:
             return list(self._edge_events)
 
+    def stack_events(self) -> list[StackEvent]:
+        """Everything that was asked of the whole stack and has begun, or is over."""
+        with self._changed:
+            return list(self._stack_events)
+
     def edge_pids(self) -> tuple[int, ...]:
         """The edge's processes that run, and those that they have started."""
         with self._changed:
@@ -169,6 +175,14 @@ class StackProcess:
         Nothing happens to a slot that is not ready, or whose former worker still drains.
         """
         self._send(Replace(slot))
+
+    def reload(self) -> None:
+        """Have every worker replaced, one after the other; returns at once."""
+        self._send(Reload())
+
+    def scale(self, slots: int) -> None:
+        """Have so many slots serve from now on; returns at once."""
+        self._send(Scale(slots))
 
     def effective(self, timeout_s: float = 10.0) -> tuple[Value, ...]:
         """What workers and edge run with now, each value with what was configured.
@@ -188,7 +202,7 @@ class StackProcess:
         with self._changed:
             return self._looks[0].values
 
-    def _send(self, request: Request) -> None:
+    def _send(self, request: Order) -> None:
         with contextlib.suppress(OSError):
             self._channel.sendall(msgspec.json.encode(request) + b"\n")
 
@@ -243,13 +257,16 @@ class StackProcess:
                 self._failed = report
             case EdgeEvent():
                 self._edge_events.append(report)
+            case StackEvent():
+                self._stack_events.append(report)
             case Effective():
                 self._looks.append(report)
             case Event():
                 self._events.append(report)
                 state = _STATES.get(report.kind)
                 present = self._slots.get(report.slot)
-                if present is not None and report.generation < present.generation:
+                older = present is not None and report.generation < present.generation
+                if older and report.kind != "kept":
                     return  # of a former worker, whose slot has another one already
                 if report.kind == "started":
                     self._born_s[report.slot] = report.at_s

@@ -20,6 +20,7 @@ class Entry(msgspec.Struct, frozen=True):
     """One running stack; `born`: its supervisor's start in clock ticks, against pid reuse.
 
     `slots_room` is the room of the workers' accept queues behind an edge, 0 where there is none.
+    `control` is the path of the socket that takes orders.
     """
 
     address: str
@@ -28,6 +29,7 @@ class Entry(msgspec.Struct, frozen=True):
     born: int
     gauge: str
     slots_room: int = 0
+    control: str = ""
 
 
 class FoundStack:
@@ -44,9 +46,11 @@ class FoundStack:
 
 
 @contextlib.contextmanager
-def registered(address: str, port: int, gauge: str, slots_room: int = 0) -> Iterator[None]:
+def registered(
+    address: str, port: int, gauge: str, slots_room: int = 0, control: str = ""
+) -> Iterator[None]:
     """This process's stack can be found while the context lasts; quietly not, where none can be."""
-    entry = Entry(address, port, os.getpid(), _born(os.getpid()), gauge, slots_room)
+    entry = Entry(address, port, os.getpid(), _born(os.getpid()), gauge, slots_room, control)
     path = _path(address, port)
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
@@ -65,23 +69,42 @@ def registered(address: str, port: int, gauge: str, slots_room: int = 0) -> Iter
 
 def find_stack(address: str, port: int) -> FoundStack | None:
     """The stack of this user that serves there; None where there is none, or only its old file."""
-    path = _path(address, port)
+    entry = _read(_path(address, port))
+    try:
+        return None if entry is None else FoundStack(entry)
+    except (OSError, ValueError):
+        return None
+
+
+def find_entries() -> tuple[Entry, ...]:
+    """Every running stack of this user, by port and address."""
+    try:
+        names = os.listdir(_folder())
+    except OSError:
+        return ()
+    found = (_read(os.path.join(_folder(), name)) for name in names if name.endswith(".json"))
+    return tuple(sorted(filter(None, found), key=lambda entry: (entry.port, entry.address)))
+
+
+def _read(path: str) -> Entry | None:
+    """The entry in a file, where it is ours and its stack runs."""
     try:
         folder = os.stat(os.path.dirname(path))
         if folder.st_uid != os.getuid() or stat.S_IMODE(folder.st_mode) & 0o022:
             return None
         with open(path, "rb") as file:
             entry = msgspec.json.decode(file.read(), type=Entry)
-        if _born(entry.supervisor_pid) != entry.born:
-            return None
-        return FoundStack(entry)
+        return entry if _born(entry.supervisor_pid) == entry.born else None
     except (OSError, ValueError):
         return None
 
 
+def _folder() -> str:
+    return os.path.join(tempfile.gettempdir(), f"holdfast-stacks-{os.getuid()}")
+
+
 def _path(address: str, port: int) -> str:
-    folder = os.path.join(tempfile.gettempdir(), f"holdfast-stacks-{os.getuid()}")
-    return os.path.join(folder, f"{address.replace(':', '_')}-{port}.json")
+    return os.path.join(_folder(), f"{address.replace(':', '_')}-{port}.json")
 
 
 def _born(pid: int) -> int:

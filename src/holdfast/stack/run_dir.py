@@ -16,6 +16,8 @@ LOG_BYTES: Final = 16 * 2**20
 """A log that is longer is kept as `.1`, over the one before, and begins anew."""
 LOGS_EVERY_S: Final = 2.0
 """How often the length of logs is to be looked at: what is printed in between is not cut."""
+CONTROL: Final = "control.sock"
+"""Name of the socket that takes orders, in a run folder."""
 _TAIL_BYTES: Final = 16_384
 _SOCKETS: Final = ("p-", "w-", "slot-")
 _LONGEST: Final = 64
@@ -57,6 +59,11 @@ class RunDir:
     def gauge(self) -> str:
         """Path of the gauge file."""
         return os.path.join(self.path, "gauge")
+
+    @property
+    def control(self) -> str:
+        """Path of the socket that takes orders."""
+        return os.path.join(self.path, CONTROL)
 
     def probe(self, slot: int, generation: int) -> str:
         """Path of a worker's private socket."""

@@ -35,9 +35,12 @@ class _Open(msgspec.Struct, frozen=True):
 class SlotSockets:
     """The sockets of all slots in `folder`; `group` may use them too, where it is not negative.
 
-    Alike to Listening for whoever starts workers: `listener`, `renew`, `show`, `drop`, `let_go`;
-    `backlog` is what the kernel grants each.
+    Alike to Listening for whoever starts workers: `listener`, `renew`, `show`, `drop`, `restore`,
+    `hide`, `forget`, `let_go`; `backlog` is what the kernel grants each.
     """
+
+    arrive_s: Final = 0.0
+    """How long connections that are being made arrive at a hidden slot: they are made at once."""
 
     def __init__(self, folder: str, backlog: int, group: int = -1) -> None:
         self.backlog = granted(backlog)
@@ -76,9 +79,28 @@ class SlotSockets:
 
     def drop(self, slot: int) -> None:
         """No worker accepts from the slot's former sockets: close them, once the path has moved."""
-        if self._shown.get(slot) == self._newest[slot].path:
+        newest = self._newest.get(slot)
+        if newest is not None and self._shown.get(slot) == newest.path:
             for former in self._former.pop(slot, []):
                 _end(former)
+
+    def restore(self, slot: int, generation: int) -> None:
+        """That generation never was ready: the slot's newest socket is the one before its own."""
+        if self._newest[slot].path == self._path(slot, generation):
+            _end(self._newest[slot])
+            self._newest[slot] = self._former[slot].pop()
+
+    def hide(self, slot: int) -> None:
+        """Nobody new comes to the slot: its path is gone."""
+        self._shown.pop(slot, None)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(self._folder, slot_path(slot)))
+
+    def forget(self, slot: int) -> None:
+        """No worker is left in a hidden slot: close its sockets."""
+        newest = self._newest.pop(slot, None)
+        for opened in (*self._former.pop(slot, []), *([] if newest is None else [newest])):
+            _end(opened)
 
     def rooms(self) -> tuple[int | None, ...]:
         """The backlog that the kernel grants each slot's newest socket."""
@@ -98,8 +120,11 @@ class SlotSockets:
         former = [opened for those in self._former.values() for opened in those]
         return [*self._newest.values(), *former]
 
+    def _path(self, slot: int, generation: int) -> str:
+        return os.path.join(self._folder, f"w-{slot}.{generation}.sock")
+
     def _opened(self, slot: int, generation: int) -> _Open:
-        path = os.path.join(self._folder, f"w-{slot}.{generation}.sock")
+        path = self._path(slot, generation)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         with contextlib.ExitStack() as undo:
             undo.callback(listener.close)

@@ -8,19 +8,32 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import msgspec
 
 from holdfast import wire
 from holdfast.model.errors import HoldfastError
-from holdfast.policy.decide import Action, GiveUp, Kill, Seen, Start, Stop, Wanted, decide, next_s
-from holdfast.policy.slots import Happening, Slot, State, after, killed
+from holdfast.policy.decide import (
+    Action,
+    GiveUp,
+    Kill,
+    Replace,
+    Seen,
+    Start,
+    Stop,
+    Wanted,
+    decide,
+    next_s,
+)
+from holdfast.policy.slots import LIVE, Happening, Slot, State, after, killed, restored
 from holdfast.stack.config import Event, Kind, StackConfig
 from holdfast.stack.crew import Worker
+from holdfast.stack.edge_slots import Moved
 from holdfast.stack.failures import cannot_start, start_failed, start_overdue
 from holdfast.stack.listen import Listening
 from holdfast.stack.loop import Loop
+from holdfast.stack.outdated import Outdated
 from holdfast.stack.run_dir import LOGS_EVERY_S, RunDir
 from holdfast.stack.slot_sockets import SlotSockets
 from holdfast.stack.warden import Brood
@@ -30,7 +43,8 @@ class Workers:
     """Runs `config.slots` workers, each on its slot's socket of `listening`.
 
     `loop` is the supervisor's; `report` is called with every Event, `moved` with each slot whose
-    newest worker has taken over from another, and `ready` once, when all have answered.
+    newest worker has taken over, or whose last one takes no more; `ready` once, when all have
+    answered.
     """
 
     def __init__(
@@ -38,7 +52,7 @@ class Workers:
         config: StackConfig,
         loop: Loop,
         report: Callable[[Event], None],
-        moved: Callable[[int], None],
+        moved: Callable[[int, Moved], None],
         ready: Callable[[], None],
     ) -> None:
         self._config = config
@@ -49,23 +63,29 @@ class Workers:
             grace_s=config.grace_s,
             start_s=config.start_s,
             at_once=len(os.sched_getaffinity(0)) + 1,
+            drains=config.drains or config.most_slots,
         )
         self._present: dict[int, Worker] = {}
         self._former: dict[int, Worker] = {}
         self._leaving: dict[int, Slot] = {}
         """Of each slot that is being replaced: its former worker, and the state of that one."""
+        self.outdated = Outdated()
+        self._hidden: dict[int, float] = {}
+        """Slots whose worker is told to drain at that time: until then connections arrive."""
         self._served = False
         self._logs_due_s = 0.0
         self._last_failure: HoldfastError | None = None
         self.error: HoldfastError | None = None
         """Why they were given up: none of the first may die before it has answered."""
         self.cut = 0
-        """Requests that were cut off in a stop."""
+        """Requests that were cut off in a drain."""
+        self.last_output = ""
+        """Of the worker that died last."""
 
     def start(self, run_dir: RunDir, brood: Brood, listening: Listening | SlotSockets) -> None:
         """Make the gauge in the run folder; from now on `step` starts them."""
         self._run_dir, self._brood, self._listening = run_dir, brood, listening
-        rows = 2 * self._config.slots  # a slot that is being replaced has two workers
+        rows = 2 * self._config.most_slots  # a slot that is being replaced has two workers
         self.gauge = wire.Gauge(run_dir.gauge, create_rows=rows)
         self._free_rows = list(range(rows))
 
@@ -74,12 +94,16 @@ class Workers:
         while actions := decide(self._wanted, self._seen(), now_s):
             for action in actions:
                 self._act(action)
+        for index in [index for index, due_s in self._hidden.items() if due_s <= now_s]:
+            del self._hidden[index]
+            self._present[index].drain()
         if now_s >= self._logs_due_s:
             self._logs_due_s = now_s + LOGS_EVERY_S
             for worker in (*self._present.values(), *self._former.values()):
                 worker.bound_log()
         due_s = next_s(self._wanted, self._seen(), now_s)
-        return self._logs_due_s if due_s is None else min(due_s, self._logs_due_s)
+        others = (self._logs_due_s, *self._hidden.values())
+        return min(others) if due_s is None else min(due_s, *others)
 
     def stop(self, *, hurry: bool = False, grace_s: float | None = None) -> None:
         """Take nothing new, finish what is held within `grace_s`, and end; kill in a `hurry`."""
@@ -89,18 +113,48 @@ class Workers:
         )
         self._listening.let_go()
 
-    def replace(self, index: int) -> None:
-        """Start a second worker in the slot; the first one drains once the second is ready.
+    def replace(self, why: str, only: int | None = None) -> int:
+        """Have a new worker take each slot, or `only` that one; how many will be replaced.
 
-        Nothing happens to a slot that is not ready, or whose former worker still drains.
+        One after the other a second worker starts, and the first one drains once that is ready. Not
+        replaced is who is not ready, or whose former worker still drains, where one is named.
         """
-        if not 0 <= index < len(self._slots) or not self._wanted.slots:
-            return
-        if index in self._former or self._slots[index].state is not State.READY:
-            return
-        self._leaving[index], self._former[index] = self._slots[index], self._present.pop(index)
-        self._happened(index, Happening.REPLACE)
-        self._spawn(index, renew=True)
+        states = {State.READY, State.STARTING} if only is None else {State.READY}
+        slots = [slot for slot in self._slots[: self._wanted.slots] if slot.state in states]
+        if only is not None:
+            slots = [s for s in slots if s.index == only and only not in self._former]
+        self.outdated.mark(((slot.index, slot.generation) for slot in slots), why)
+        self._want_replaced()
+        return len(slots)
+
+    def scale(self, slots: int) -> None:
+        """From now on so many slots shall serve; those above drain. At least one."""
+        self._slots += [Slot(index) for index in range(len(self._slots), slots)]
+        self._wanted = msgspec.structs.replace(self._wanted, slots=slots)
+
+    @property
+    def has_scaled(self) -> bool:
+        """Whether all slots that are wanted are served, and no other has a worker."""
+        wanted, others = self._slots[: self._wanted.slots], self._slots[self._wanted.slots :]
+        served = all(slot.state is State.READY or slot.index in self._former for slot in wanted)
+        left = (slot.state in LIVE or slot.index in self._former for slot in others)
+        return served and not any(left)
+
+    @property
+    def wanted(self) -> int:
+        """How many slots shall serve."""
+        return self._wanted.slots
+
+    def states(self) -> Iterator[tuple[Slot, Worker | None, bool, str]]:
+        """Each slot that is not given up and its worker; former ones, too; and why it is replaced.
+
+        The flag says that it is a former one.
+        """
+        present = ((slot, self._present.get(slot.index), False) for slot in self._slots)
+        former = ((slot, self._former[index], True) for index, slot in self._leaving.items())
+        for slot, worker, is_former in (*present, *former):
+            if worker is not None or slot.index < self._wanted.slots:
+                yield slot, worker, is_former, self.outdated.why((slot.index, slot.generation))
 
     def pids(self) -> tuple[int, ...]:
         """The process of each slot's newest worker that runs, by slot."""
@@ -132,6 +186,8 @@ class Workers:
             case Kill(slot=index):
                 self._leaving[index] = killed(self._leaving[index])
                 self._former[index].signal(signal.SIGKILL)
+            case Replace(slot=index):
+                self._replace(index)
             case GiveUp(reason=reason):
                 self.error = self._last_failure or HoldfastError(reason)
                 self.stop(hurry=True)
@@ -139,6 +195,12 @@ class Workers:
     def _start(self, index: int) -> None:
         self._happened(index, Happening.START)
         self._spawn(index)
+
+    def _replace(self, index: int) -> None:
+        self._leaving[index], self._former[index] = self._slots[index], self._present.pop(index)
+        self._hidden.pop(index, None)
+        self._happened(index, Happening.REPLACE)
+        self._spawn(index, renew=True)
 
     def _spawn(self, index: int, *, renew: bool = False) -> None:
         generation, row = self._slots[index].generation, self._free_rows[0]
@@ -151,7 +213,7 @@ class Workers:
             )
         except OSError as error:
             self._last_failure = cannot_start("a worker", error)
-            self._happened(index, Happening.DIE)
+            self._ended_early(index, str(self._last_failure))
             return
         self._free_rows.remove(row)
         self._present[index] = worker
@@ -165,11 +227,33 @@ class Workers:
         worker = self._present.get(index)
         if worker is None:
             return
-        if was is State.READY:
-            worker.drain()
-        else:
+        if was is not State.READY:
             worker.signal(signal.SIGTERM)
+        elif self._wanted.slots:
+            self._listening.hide(index)
+            self._moved(index, "left")
+            self._hidden[index] = time.monotonic() + self._listening.arrive_s
+        else:
+            worker.drain()
         self._tell("draining", worker)
+
+    def _ended_early(self, index: int, output: str) -> None:
+        """The slot's newest worker has died, or was never there: whoever it was to follow stays."""
+        failed, former = self._slots[index], self._leaving.get(index)
+        if failed.state is not State.STARTING or former is None or former.state is not State.READY:
+            self._happened(index, Happening.DIE)
+            return
+        self._slots[index] = restored(former, failed)
+        self._present[index] = self._former.pop(index)
+        del self._leaving[index]
+        self._listening.restore(index, failed.generation)
+        leaving = frozenset((slot.index, slot.generation) for slot in self._leaving.values())
+        self.outdated.failed((index, former.generation), output, leaving)
+        self._want_replaced()
+        self._tell("kept", self._present[index], text=output)
+
+    def _want_replaced(self) -> None:
+        self._wanted = msgspec.structs.replace(self._wanted, outdated=self.outdated.workers)
 
     def _drain_former(self, index: int) -> None:
         """The worker that is being replaced takes no more, and finishes what it holds."""
@@ -230,9 +314,10 @@ class Workers:
         self._listening.show(index)
         if index in self._former:
             self._drain_former(index)
-            self._moved(index)
+            self._moved(index, "moved")
         else:
             self._listening.drop(index)
+            self._moved(index, "came")
         if not self._served and all(slot.state is State.READY for slot in self._slots):
             self._served = True
             self._ready()
@@ -247,12 +332,15 @@ class Workers:
         output = worker.last_output()
         index, is_former = worker.slot, self._former.get(worker.slot) is worker
         was = self._leaving.pop(index) if is_former else self._slots[index]
+        self.last_output = output
+        self.outdated.ended((index, worker.generation))
+        self._want_replaced()
         if is_former:
             del self._former[index]
             self._listening.drop(index)
         else:
             del self._present[index]
-            self._happened(index, Happening.DIE)
+            self._hidden.pop(index, None)
         if was.state is State.DRAINING:
             if lost and not worker.has_cut:
                 self._count_cut(worker, lost)
@@ -261,9 +349,13 @@ class Workers:
             if was.state is State.STARTING and not was.killed:
                 self._last_failure = start_failed(worker.failed, status, output)
             self._tell("died", worker, status=status, in_flight=lost, text=output)
-            if not is_former:
+        if not is_former:
+            self._ended_early(index, output)
+            if self._slots[index].state is State.BACKOFF:
                 delay_s = self._slots[index].due_s - time.monotonic()
                 self._tell("backoff", worker, delay_s=max(0.0, delay_s))
+            elif self._slots[index].state is State.GONE and self._wanted.slots:
+                self._listening.forget(index)
         for fd in (worker.pidfd, worker.control.fileno()):
             self._loop.unwatch(fd)
         if worker.probe is not None:

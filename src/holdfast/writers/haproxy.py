@@ -230,6 +230,10 @@ def _slots(hop: Hop, site: Site) -> list[str]:
     unasked = " no-check" if haproxy_checks.is_checked(hop) else ""
     return [
         *(f"    server slot-{index} unix@{slot}" for index, slot in enumerate(site.slots)),
+        *(
+            f"    server slot-{index} unix@{slot} disabled"
+            for index, slot in enumerate(site.further, len(site.slots))
+        ),
         *(f"    server spare-{index} unix@{slot} backup" for index, slot in enumerate(site.spare)),
         "    # asked in the instant in which all others are told to let go idle connections",
         f"    server last unix@{site.slots[0]} backup{unasked}",

@@ -94,6 +94,7 @@ def _slots(site: Site) -> list[str]:
     return [
         f"{inner}# max_fails 0: a slot's worker always runs, and a full queue must not cascade",
         *(f"{inner}server unix:{slot} max_fails=0;" for slot in site.slots),
+        *(f"{inner}server unix:{slot} max_fails=1 fail_timeout=5s;" for slot in site.further),
         *(
             f"{inner}server unix:{slot} backup max_fails=1 fail_timeout=1s;"
             for slot in site.spare

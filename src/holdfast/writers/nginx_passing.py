@@ -53,9 +53,16 @@ def _tries(site: Site) -> list[str]:
     return [
         f"{INNER}# what fails as it connects goes to one other worker; what one has held for",
         f"{INNER}# over 1 ms does not: one that dies would have all of it given to the others",
-        f"{INNER}proxy_next_upstream_tries {len(site.slots) + 1 if site.spare else 2};",
+        f"{INNER}proxy_next_upstream_tries {_most_tries(site)};",
         f"{INNER}proxy_next_upstream_timeout 1ms;",
     ]
+
+
+def _most_tries(site: Site) -> int:
+    """One more than there may be slots that nobody serves: those fail at once."""
+    if site.spare:
+        return len(site.slots) + len(site.further) + 1
+    return len(site.further) + 2
 
 
 def set_lines(hop: Hop, setting: str, indent: str = "    ", directive: str = "") -> list[str]:

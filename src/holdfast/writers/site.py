@@ -24,7 +24,8 @@ class Site(msgspec.Struct, frozen=True):
     `listen` has the address of each listening socket as the program writes it, `slots` and `spare`
     the paths of the workers' sockets, `folder` where the edge may write. Spare ones are asked when
     no other answers; by HAProxy, when all others are in maintenance, or checks say that they are
-    down. Relative paths mean the folder that it is started in. `front` is what the edge does for
+    down. The `further` ones are slots that come and go, and have their share while a worker is
+    there. Relative paths mean the folder that it is started in. `front` is what the edge does for
     the site besides; its numbers that limit anything are values of the hop. Where it has hosts,
     those are dialled in place of slots. `redirect` has the sockets of a second
     port, which sends everybody to `port`. The paths in `health` pass whatever is in flight.
@@ -34,6 +35,7 @@ class Site(msgspec.Struct, frozen=True):
     listen: tuple[str, ...]
     slots: tuple[str, ...]
     spare: tuple[str, ...] = ()
+    further: tuple[str, ...] = ()
     folder: str = "edge"
     balance: Balance = "least"
     front: Front = Front()
