@@ -135,6 +135,12 @@ def _write(encoded: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
+def lines(whole: str | bytes) -> None:
+    """Lines of the command's answer as they are, however long, to stdout."""
+    encoded = whole.encode(errors="backslashreplace") if isinstance(whole, str) else whole
+    _write(encoded.removesuffix(b"\n"))
+
+
 def text(line: str = "", *, style: str = "") -> None:
     """One line of the command's answer, to stdout."""
     out.print(Text(line, style=style))
@@ -289,7 +295,10 @@ _ASKED: Final = {
     "scaled": "scaled to {slots} in {took}, {cut}",
     "not_scaled": "not scaled, {slots} serve as before",
     "draining": "draining {slots}",
+    "stopping": "stopping {slots}",
     "drained": "drained in {took}, {cut}",
+    "logs_lost": "what is printed is lost; requests are served",
+    "logs_kept": "what is printed is kept again",
     "refused": "refused",
 }
 

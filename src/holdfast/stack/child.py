@@ -35,7 +35,9 @@ class Child(abc.ABC):
         self._probe_path, self._question = probe_path, question
         self._answer = b""
         self._log = log
-        out = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self.unlogged = ""
+        """Why nothing that it prints is kept."""
+        out = self._opened(log)
         self._log_start = os.fstat(out).st_size
         try:
             self._process = spawn(out)
@@ -44,6 +46,14 @@ class Child(abc.ABC):
         self.pid = self._process.pid
         self.born_s = time.monotonic()
         self.pidfd = os.pidfd_open(self.pid)
+
+    def _opened(self, log: str) -> int:
+        """A descriptor of the log; where there can be none it runs all the same."""
+        try:
+            return os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        except OSError as error:
+            self.unlogged = f"what it prints is lost: {error.strerror}: {log}"
+            return os.open(os.devnull, os.O_WRONLY)
 
     def ask(self) -> bool:
         """Ask whether it answers; False where nobody listens there."""
@@ -89,8 +99,8 @@ class Child(abc.ABC):
         return self._process.wait()
 
     def last_output(self) -> str:
-        """The last lines that it printed."""
-        return tail(self._log, self._log_start)
+        """The last lines that it printed, or why nobody knows them."""
+        return self.unlogged or tail(self._log, self._log_start)
 
     def bound_log(self) -> None:
         """Set aside what has been printed, where that is much."""

@@ -22,7 +22,10 @@ StackKind = Literal[
     "scaled",
     "not_scaled",
     "draining",
+    "stopping",
     "drained",
+    "logs_lost",
+    "logs_kept",
     "refused",
 ]
 EdgeKind = Literal[
@@ -161,6 +164,8 @@ class StackEvent(msgspec.Struct, frozen=True, tag="stack", omit_defaults=True):
 
     `slots` are as many as are concerned or wanted, `took_s` since it began, and `cut` the requests
     cut off meanwhile; `text` says why what was asked has not come to pass, or was refused.
+    "draining" stays when all is finished, "stopping" ends. "logs_lost" and "logs_kept" are of the
+    disk that what is printed goes to.
     """
 
     kind: StackKind

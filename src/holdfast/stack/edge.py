@@ -247,7 +247,7 @@ class Edge:
             return
         self._processes[index] = process
         self._loop.watch(process.pidfd, lambda: self._died(process))
-        self._tell("edge_started", process)
+        self._tell("edge_started", process, text=process.unlogged)
 
     def _ask(self, process: EdgeProcess) -> None:
         if process.ask() and process.probe is not None:

@@ -6,6 +6,7 @@ Event driven: sleeps until a worker, a signal or a deadline needs it. Knows no f
 from __future__ import annotations
 
 import contextlib
+import math
 import signal
 import socket
 import time
@@ -23,6 +24,7 @@ from holdfast.stack.config import (
     Serving,
     StackConfig,
     StackEvent,
+    StackKind,
 )
 from holdfast.stack.control import Client, ControlSocket
 from holdfast.stack.edge import Edge
@@ -30,6 +32,7 @@ from holdfast.stack.edge_slots import Moved
 from holdfast.stack.effective import read_edge, read_somaxconn, read_workers
 from holdfast.stack.limits import raise_nofile
 from holdfast.stack.listen import Listening
+from holdfast.stack.log_room import LogRoom
 from holdfast.stack.loop import Lifeline, Loop, has_terminal
 from holdfast.stack.operator import Operator
 from holdfast.stack.orders import (
@@ -57,7 +60,8 @@ class Supervisor:
 
     `report` is called with all that happens, once with Serving, and with what the stack runs with:
     once everything answers, and when it is asked. When `lifeline` reaches its end (whoever holds
-    the other one is gone), all is killed.
+    the other one is gone), all is killed. `turn` is called in each turn of the loop with the time,
+    and says when it wants to be called again.
 
     Orders come over the control socket of its run folder, from `lifeline`, and as signals: INT and
     TERM end it (a second one kills), HUP reloads, TTIN and TTOU are one worker more and one fewer,
@@ -69,9 +73,10 @@ class Supervisor:
         config: StackConfig,
         report: Callable[[Happened], None],
         lifeline: socket.socket | None = None,
+        turn: Callable[[float], float] = lambda now_s: math.inf,
     ) -> None:
         self._config = config
-        self._report = report
+        self._report, self._turn = report, turn
         self._lifeline = None if lifeline is None else Lifeline(lifeline)
         self._loop = Loop()
         self._workers = Workers(
@@ -139,6 +144,7 @@ class Supervisor:
             self._port = tcp
         self._run_dir = RunDir(config.run_dir)
         undo.callback(self._run_dir.close)
+        self._log_room = LogRoom(self._run_dir.path, self._report)
         group = -1 if self._edge is None else self._edge.group
         self._listening = tcp or SlotSockets(self._run_dir.path, config.backlog, group)
         undo.callback(self._listening.close)
@@ -151,10 +157,12 @@ class Supervisor:
             if self._workers.error is not None and self._stop_s is None:
                 self._stop_all(hurry=True)
             self._operator.step()
+            self._log_room.step(now_s)
             if self._workers.is_gone and (self._edge is None or self._edge.is_gone):
                 self._all_gone()
                 if not self._stays:
                     return
+            due_s = min(due_s, self._turn(now_s))
             due_s = due_s if edge_due_s is None else min(due_s, edge_due_s)
             self._loop.wait(max(0.0, due_s - time.monotonic()))
 
@@ -209,7 +217,8 @@ class Supervisor:
         if self._stop_s is None:
             self._stop_s = time.monotonic()
             self._operator.give_up(BadInput("the stack is stopping", hint="start it again"))
-            self._report(StackEvent("draining", self._stop_s, self._workers.wanted))
+            kind: StackKind = "draining" if self._stays else "stopping"
+            self._report(StackEvent(kind, self._stop_s, self._workers.wanted))
         if self._edge is not None:
             self._edge.stop(hurry=hurry)
             if not hurry and not self._edge.is_gone:

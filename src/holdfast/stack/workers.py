@@ -219,7 +219,7 @@ class Workers:
         self._present[index] = worker
         self._loop.watch(worker.pidfd, lambda: self._died(worker))
         self._loop.watch(worker.control.fileno(), lambda: self._heard(worker))
-        self._tell("started", worker)
+        self._tell("started", worker, text=worker.unlogged)
 
     def _stop(self, index: int) -> None:
         was = self._slots[index].state

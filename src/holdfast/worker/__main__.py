@@ -17,6 +17,7 @@ from holdfast.worker.control import Control
 from holdfast.worker.engine import find_engine
 from holdfast.worker.failure import Failure, raised
 from holdfast.worker.load_app import load_app
+from holdfast.worker.output import keep_printing
 
 
 def main() -> int:
@@ -25,7 +26,7 @@ def main() -> int:
     name = env.get(wire.ENV_ENGINE, wire.USUAL_ENGINE)
     fds = [_inherited(fd) for fd in (wire.ENV_CONTROL_FD, wire.ENV_LISTEN_FD)]
     app_dir = env[wire.ENV_APP_DIR]
-    _line_buffered()
+    keep_printing()
     try:
         engine = find_engine(name)
         sys.path.insert(0, app_dir)
@@ -54,14 +55,6 @@ def _inherited(name: str) -> int:
     fd = int(os.environ[name])
     os.set_inheritable(fd, False)
     return fd
-
-
-def _line_buffered() -> None:
-    """What the app prints must be in its log when it dies."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(line_buffering=True)
 
 
 if __name__ == "__main__":
