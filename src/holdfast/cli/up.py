@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,6 +24,7 @@ from holdfast.model.front.front import Front
 from holdfast.sizing import operating
 from holdfast.stack.config import Bound, EdgeConfig, StackConfig
 from holdfast.stack.folders import resolved
+from holdfast.stack.notify import notifying
 from holdfast.stack.supervisor import Supervisor
 
 
@@ -51,9 +54,10 @@ from holdfast.stack.supervisor import Supervisor
     default="",
     help="Folder of logs and sockets  [default: a private one, removed at the end]",
 )
+@click.option("--print-unit", is_flag=True, help="Print a systemd unit that runs this; no more.")
 @click.option("--explain", is_flag=True, help="Also print the source of every number.")
 @json_option
-def up(app: str, as_json: bool, explain: bool, **given: object) -> int:
+def up(app: str, as_json: bool, explain: bool, print_unit: bool, **given: object) -> int:
     """Run an app sized for a number of requests in flight.
 
     nginx or HAProxy before one socket a worker, all owned by this process: what crashes is
@@ -69,6 +73,7 @@ def up(app: str, as_json: bool, explain: bool, **given: object) -> int:
     holdfast up shop:app --app-dir examples/shop --in-flight 50k
     holdfast up main:app --port 8080 --in-flight 2k --grace 60s
     holdfast up site.wsgi:application --engine gevent
+    holdfast up main:app -n 2k --print-unit
     """
     check_installed(str(given["edge"]))
     check_engine(str(given["engine"]))
@@ -78,12 +83,18 @@ def up(app: str, as_json: bool, explain: bool, **given: object) -> int:
     check_served(app, find_project(options).edge)
     planned = plan_path(options)
     config = stack_config(planned, **told)
+    if print_unit:
+        from holdfast.cli.unit import unit_text
+
+        say.lines(unit_text(planned, config, tuple(sys.argv[2:])))
+        return 0
     if not as_json:
         show.show_plan(planned, explain=explain)
     for note in planned.notes if as_json else ():
         say.say(f"note: {note}")
     report = say.event_json if as_json else say.event_line
-    return Supervisor(config, report).run()
+    with notifying(os.environ) as notify:
+        return Supervisor(config, notify.after(report), turn=notify.step).run()
 
 
 def check_served(app: str, front: Front) -> None:
