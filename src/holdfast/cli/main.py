@@ -14,7 +14,7 @@ from holdfast.model.errors import BadInput, HoldfastError
 
 COMMANDS = (
     *("audit", "explain", "plan", "tune", "up", "status", "reload", "scale", "drain", "down"),
-    *("prove", "demo", "results"),
+    *("logs", "prove", "demo", "results"),
 )
 
 
