@@ -30,7 +30,7 @@ from holdfast.policy.slots import LIVE, Happening, Slot, State, after, killed, r
 from holdfast.stack.config import Event, Kind, StackConfig
 from holdfast.stack.crew import Worker
 from holdfast.stack.edge_slots import Moved
-from holdfast.stack.failures import cannot_start, start_failed, start_overdue
+from holdfast.stack.failures import cannot_start, said, start_failed, start_overdue
 from holdfast.stack.listen import Listening
 from holdfast.stack.loop import Loop
 from holdfast.stack.outdated import Outdated
@@ -348,6 +348,7 @@ class Workers:
         else:
             if was.state is State.STARTING and not was.killed:
                 self._last_failure = start_failed(worker.failed, status, output)
+                output = self.last_output = output or said(self._last_failure)
             self._tell("died", worker, status=status, in_flight=lost, text=output)
         if not is_former:
             self._ended_early(index, output)
