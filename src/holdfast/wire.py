@@ -125,12 +125,12 @@ NONCE_HEADER: Final = "x-holdfast-nonce"
 """A request that carries it gets it back in its answer, so that a mixed-up answer shows."""
 
 GAUGE_MAGIC: Final = 0x484F4C4446415354  # "HOLDFAST"
-GAUGE_VERSION: Final = 1
-WORDS_PER_ROW: Final = 8
-"""64 bytes a row, so that two workers never write the same cache line."""
-STARTED, FINISHED, PID, SLOT, GENERATION, WAITING, REFUSED, UPGRADED = range(8)
+GAUGE_VERSION: Final = 2
+WORDS_PER_ROW: Final = 16
+"""128 bytes a row, so that two workers never write the same cache line."""
+STARTED, FINISHED, PID, SLOT, GENERATION, WAITING, REFUSED, UPGRADED, LAG_US = range(9)
 """WAITING: requests without a place yet, which are not in flight; REFUSED: told that there is none;
-UPGRADED: those in flight that are websockets.
+UPGRADED: those in flight that are websockets; LAG_US: how late the worker's loop is, microseconds.
 """
 
 
@@ -150,7 +150,7 @@ class Row:
     """One worker generation's counts: requests started and finished since it was born.
 
     `waiting` have no place yet, and `refused` got none; neither has started. `upgraded` are those
-    in flight that are websockets.
+    in flight that are websockets. `lag_us` is how late the worker's loop is, 0 where it has none.
     """
 
     slot: int
@@ -161,6 +161,7 @@ class Row:
     waiting: int = 0
     refused: int = 0
     upgraded: int = 0
+    lag_us: int = 0
 
 
 class Gauge:
@@ -191,7 +192,7 @@ class Gauge:
             raise ValueError(f"{path} is not a gauge of version {GAUGE_VERSION}")
 
     def words(self, row: int) -> memoryview:
-        """The row's eight words, writable: index with STARTED, FINISHED, PID, SLOT, GENERATION."""
+        """The row's words, writable: index with STARTED, FINISHED, PID, SLOT, GENERATION."""
         if not 0 <= row < self.rows:
             raise IndexError(f"row {row} of a gauge with {self.rows}")
         first = (row + 1) * WORDS_PER_ROW
@@ -201,7 +202,7 @@ class Gauge:
         """Give the row to a new worker generation; its counters start at zero."""
         words = self.words(row)
         words[STARTED] = words[FINISHED] = words[WAITING] = words[REFUSED] = 0
-        words[UPGRADED] = 0
+        words[UPGRADED] = words[LAG_US] = 0
         words[SLOT], words[GENERATION], words[PID] = slot, generation, pid
 
     def free(self, row: int) -> None:
@@ -216,7 +217,7 @@ class Gauge:
             finished = words[FINISHED]
             if words[PID]:
                 who = words[SLOT], words[GENERATION], words[PID]
-                found.append(Row(*who, words[STARTED], finished, *words[WAITING : UPGRADED + 1]))
+                found.append(Row(*who, words[STARTED], finished, *words[WAITING : LAG_US + 1]))
         return tuple(found)
 
     def in_flight(self) -> int:

@@ -16,8 +16,8 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from holdfast.wire import FAILED, READY, STAGE_STARTUP
 from holdfast.worker.asked import CANNOT_SERVE, Asked
-from holdfast.worker.control import Control
 from holdfast.worker.held import Held
+from holdfast.worker.lag import Lag
 from holdfast.worker.leaving import Door, Leaving
 from holdfast.worker.lifespan import Startup
 from holdfast.worker.shim import Shim
@@ -61,9 +61,10 @@ async def start_app(shim: Shim) -> LifespanOn:
     return lifespan
 
 
-def hear(control: Control, on_drain: Callable[[], None]) -> None:
-    """Say that the worker serves; from now on call `on_drain` when the supervisor asks for it."""
-    loop = asyncio.get_running_loop()
+def hear(asked: Asked, on_drain: Callable[[], None]) -> None:
+    """Say that the worker serves, and how late its loop is; from now on call `on_drain` when the
+    supervisor asks for it."""
+    loop, control = asyncio.get_running_loop(), asked.control
     control.setblocking(False)
 
     def heard() -> None:
@@ -72,7 +73,18 @@ def hear(control: Control, on_drain: Callable[[], None]) -> None:
             on_drain()
 
     loop.add_reader(control.fileno(), heard)
+    _measure(loop, Lag(asked.words))
     control.say(READY)
+
+
+def _measure(loop: asyncio.AbstractEventLoop, lag: Lag) -> None:
+    """See how late the loop is, as long as it runs."""
+
+    def came() -> None:
+        lag.came()
+        loop.call_later(lag.next_s(), came)
+
+    loop.call_later(lag.next_s(), came)
 
 
 async def leave(leaving: Leaving) -> None:
@@ -107,6 +119,6 @@ async def stay(asked: Asked, held: Held, door: Door) -> None:
     loop, told = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
-    hear(asked.control, told.set)
+    hear(asked, told.set)
     await told.wait()
     await leave(asked.leaving(door, held))

@@ -16,6 +16,7 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from holdfast.worker import gunicorn
 from holdfast.worker.asked import Asked
+from holdfast.worker.lag import Lag
 from holdfast.worker.leaving import is_waiting
 
 USUAL_CONNECTIONS = 1_000
@@ -46,7 +47,15 @@ class _Worker(gunicorn.Told, GeventWorker):  # type: ignore[misc]
             server = StreamServer(listener, handle=handle, spawn=Pool(self.worker_connections))
             server.start()
             self._servers.append(server)
+        gevent.spawn(self._measure)
         self.serve_until_drained()
+
+    def _measure(self) -> None:
+        """See how late the hub is, as long as it runs."""
+        lag = Lag(self.asked.words)
+        while True:
+            gevent.sleep(lag.next_s())
+            lag.came()
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
         greenlet = gevent.getcurrent()

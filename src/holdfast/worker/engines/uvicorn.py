@@ -85,7 +85,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        aio.hear(self._asked.control, self.drain)
+        aio.hear(self._asked, self.drain)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal asks for a drain; before the first request there is nothing to drain."""
