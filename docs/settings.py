@@ -1,25 +1,36 @@
-"""Prints the tables of docs/reference/edge.md from the records of `model.front`.
+"""Prints the tables of docs/reference/edge.md from the records of `model.front`; by name, others.
 
 Each record is a table of holdfast.toml, each field a key: what it means stands at the field itself.
 """
 
 from __future__ import annotations
 
+import sys
 from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from holdfast.model.care import Care
 from holdfast.model.front.admission import Admission
 from holdfast.model.front.front import Front
 from holdfast.model.front.units import COUNT, DURATION, SIZE, UNIT
+from holdfast.model.scale import Scale
 from holdfast.model.units import format_bytes, format_count, format_seconds
 
 SHOWN = {DURATION: format_seconds, SIZE: format_bytes, COUNT: format_count}
 WRITTEN = {DURATION: "`5s`, `2m`", SIZE: "`64k`, `1 MiB`", COUNT: "`2000`, `50k`"}
 
 
+NAMED: dict[str, type[msgspec.Struct]] = {"care": Care, "scale": Scale}
+"""Tables that have a page of their own."""
+
+
 def main() -> None:
     """Print a heading and a table for each record, those within others after them."""
+    for name in sys.argv[1:]:
+        show(NAMED[name], name)
+    if sys.argv[1:]:
+        return
     show(Front, "edge")
     print("## `[admission]`\n\nWhat requests beyond N meet, with an edge or without.")
     show(Admission, "admission")

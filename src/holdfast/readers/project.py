@@ -9,14 +9,19 @@ import tomllib
 
 import msgspec
 
+from holdfast.model.care import Care
 from holdfast.model.errors import BadInput
 from holdfast.model.front.admission import Admission
 from holdfast.model.front.front import Front
 from holdfast.model.path import Demand, Kind, Use
 from holdfast.model.profile import Profile
+from holdfast.model.scale import Scale
 from holdfast.model.units import parse_bytes, parse_seconds
 from holdfast.model.values import Source, Value
 from holdfast.readers.front import unmatched, with_numbers
+
+TABLES = {"edge": Front, "admission": Admission, "care": Care, "scale": Scale}
+"""Records of `model` that are tables; text with a unit is a number in them."""
 
 
 class UseRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,6 +89,8 @@ class Project(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     env: dict[str, str] = {}
     edge: Front = Front()
     admission: Admission = Admission()
+    care: Care = Care()
+    scale: Scale = Scale()
     profile: ProfileRow | None = None
 
 
@@ -91,7 +98,7 @@ def read_project(text: str, name: str) -> Project:
     """The project of a `holdfast.toml`; raises BadInput with the file and key that is wrong."""
     try:
         told = tomllib.loads(text)
-        for table, record in (("edge", Front), ("admission", Admission)):
+        for table, record in TABLES.items():
             if table in told:
                 told[table] = with_numbers(told[table], record, f"$.{table}")
         project = msgspec.convert(told, Project)
