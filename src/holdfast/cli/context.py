@@ -35,6 +35,7 @@ from holdfast.model.values import Source, Value, assumed
 from holdfast.programs.catalog import path_walls
 from holdfast.programs.kernel import PROCESSOR_SHARE, memory_parts
 from holdfast.readers.project import Project, project_demand, read_project, row_profile
+from holdfast.sizing import operating
 from holdfast.sizing.layout import Layout, Service
 from holdfast.sizing.path import size
 from holdfast.wire import USUAL_ENGINE
@@ -107,6 +108,14 @@ class Planned(msgspec.Struct, frozen=True):
             base, request, idle = memory_parts(hop, self.path, self.demand)
             found[hop.name] = base + request * self.demand.in_flight + idle * self.demand.idle
         return found
+
+    def worker_memory(self) -> Value:
+        """What a worker may take of memory before it is replaced; 0: whatever it takes."""
+        written = self.project.care.memory
+        if written is not None:
+            return Value("memory_bytes", written, Source.WRITTEN, f"`[care]` of {CONFIG_NAME}")
+        slots = max(self.path.hop("workers").processes, self.project.scale.most or 0)
+        return operating.worker_memory(self.path, self.demand, slots)
 
 
 def plan_path(options: Options, sizing: Callable[[Demand, Host, Layout], Path] = size) -> Planned:

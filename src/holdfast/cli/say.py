@@ -288,6 +288,7 @@ def event_text(event: Happened) -> str:
 
 
 _ASKED: Final = {
+    "chosen": "{slots} chosen",
     "reloading": "reloading {slots}",
     "reloaded": "reloaded {slots} in {took}, {cut}",
     "not_reloaded": "not reloaded: the new worker died, and who served before serves on",

@@ -126,6 +126,8 @@ def show_plan(planned: Planned, *, explain: bool = False) -> None:
     _explain_walls(planned)
     for hop in planned.path.hops:
         _show_values(_hop_title(hop), hop.values)
+    if not planned.project.edge.hosts:
+        _show_values("a worker, before it is replaced", [planned.worker_memory()])
     _show_values(f"host {planned.host.name}", planned.host.values)
 
 

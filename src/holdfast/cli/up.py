@@ -12,6 +12,7 @@ import msgspec
 
 from holdfast.cli import say, show
 from holdfast.cli.admission import wait_option, worker_places
+from holdfast.cli.caring import cared
 from holdfast.cli.context import Planned, find_project, plan_path, project_file
 from holdfast.cli.edges import AUTO, check_installed, edge_option
 from holdfast.cli.engines import check_engine, engine_caps, engine_option
@@ -80,9 +81,11 @@ def up(app: str, as_json: bool, explain: bool, print_unit: bool, **given: object
     named = ("address", "port", "grace_s", "max_workers", "run_dir")
     told: dict[str, Any] = {name: given.pop(name) for name in named}
     options = make_options(app, given)
-    check_served(app, find_project(options).edge)
+    project = find_project(options)
+    check_served(app, project.edge)
+    told["max_workers"] = told["max_workers"] or project.scale.most
     planned = plan_path(options)
-    config = stack_config(planned, **told)
+    config = cared(planned, stack_config(planned, **told))
     if print_unit:
         from holdfast.cli.unit import unit_text
 

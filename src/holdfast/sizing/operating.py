@@ -19,6 +19,9 @@ from holdfast.sizing.counting import on_one
 
 SPARE_FACTOR = 2
 """How many times the planned workers an edge names slots for, unless somebody says."""
+LEAST_MARGIN = 1.25
+"""A worker is not replaced below so many times its plan: a plan may be wrong by 15 % (law 3), and a
+worker is replaced from 90 % of what it may take on (`policy.care.JITTER`)."""
 
 
 def second_worker_bytes(path: Path, demand: Demand) -> float:
@@ -54,7 +57,7 @@ def most_slots(path: Path, demand: Demand, asked: int | None = None) -> Value:
     workers = path.hop("workers")
     planned, front = workers.processes, dialler(workers, path)
     if asked is not None:
-        wanted, why = max(asked, planned), "--max-workers"
+        wanted, why = max(asked, planned), "`--max-workers`, or `max` of `[scale]`"
     elif front is not None and front[0].program == "nginx":
         wanted, why = planned, "those planned; nginx has more where `--max-workers` asks for them"
     else:
@@ -65,6 +68,26 @@ def most_slots(path: Path, demand: Demand, asked: int | None = None) -> Value:
         return derived("most", wanted, why)
     room = f"{format_bytes(max(left or 0.0, 0.0))} left / {format_bytes(base)} a worker"
     return derived("most", fit, f"{room} with nothing to do, and {planned} planned")
+
+
+def worker_memory(path: Path, demand: Demand, slots: int) -> Value:
+    """What one of `slots` workers may take of memory before another takes its place.
+
+    What the plan gives it, and its part of what the plan leaves once one more runs meanwhile: were
+    all of them so large, the host's memory would be used up. 0, which is no limit, where nobody
+    knows how much there is.
+    """
+    planned, each = path.hop("workers").processes, second_worker_bytes(path, demand)
+    left = _left_bytes(path, demand)
+    if left is None:
+        return derived("memory_bytes", 0, "not looked at: nobody says how much memory there is")
+    left -= each + max(0, slots - planned) * _base_bytes(path.hop("workers"), path, demand)
+    share = left / slots
+    why = f"{format_bytes(each)} planned + {format_bytes(max(0.0, left))} left / {slots} workers"
+    least = each * LEAST_MARGIN
+    if each + share >= least:
+        return derived("memory_bytes", int(each + share), why)
+    return derived("memory_bytes", int(least), f"{LEAST_MARGIN} times the {why}, which is less")
 
 
 def sure_by_slots(path: Path, demand: Demand, most: int) -> tuple[int, ...]:

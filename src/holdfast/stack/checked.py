@@ -49,6 +49,7 @@ def check(config: StackConfig) -> None:
     if config.edge is not None and config.listen != "slots":
         raise BadInput("an edge dials slots, not a port", hint='use `listen` "slots"')
     _can_upgrade(config)
+    _can_scale(config)
     _has_room(config)
 
 
@@ -64,6 +65,19 @@ def _can_upgrade(config: StackConfig) -> None:
     if config.engine == "uvicorn" and not any(map(find_spec, WEBSOCKETS)):
         hint = f"install `holdfast[websockets]`; uvicorn needs {' or '.join(WEBSOCKETS)}"
         raise BadInput(fault, place="edge.websockets", hint=hint)
+
+
+def _can_scale(config: StackConfig) -> None:
+    """Raise BadInput for what cannot be scaled by itself."""
+    most = config.scale.most
+    if most is None:
+        return
+    if most > config.most_slots:
+        fault = f"{most:,} workers are too many for a stack of {config.most_slots:,} slots"
+        raise BadInput(fault, place="scale.max", hint="let there be more slots, or fewer workers")
+    if not config.in_flight:
+        hint = "say how many requests in flight the slots are for"
+        raise BadInput("nobody says what a worker holds", place="scale.max", hint=hint)
 
 
 def _has_room(config: StackConfig) -> None:

@@ -6,15 +6,20 @@ from typing import Literal
 
 import msgspec
 
+from holdfast.model.care import Care
 from holdfast.model.front.front import Front
 from holdfast.model.path import Hop
+from holdfast.model.scale import Scale
 from holdfast.model.values import Value
 from holdfast.wire import USUAL_ENGINE, Places
 from holdfast.writers.site import Balance
 
 Listen = Literal["tcp", "slots"]
-Kind = Literal["started", "ready", "draining", "died", "backoff", "cut", "told", "stopped", "kept"]
+Kind = Literal[
+    "started", "ready", "outdated", "draining", "died", "backoff", "cut", "told", "stopped", "kept"
+]
 StackKind = Literal[
+    "chosen",
     "reloading",
     "reloaded",
     "not_reloaded",
@@ -84,6 +89,9 @@ class StackConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `most_why`, and `sure` says how many requests in flight each number of them holds, from 1 on.
     Of all slots `drains` at most have two workers at a time, a new and a former one (0: all).
     `bounds` are told to whoever asks for the stack's status.
+
+    `care` says when a worker is replaced by itself (its memory is a number, or nobody looks at it),
+    and `scale` how many there shall be.
     """
 
     app: str
@@ -111,6 +119,8 @@ class StackConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sure: tuple[int, ...] = ()
     drains: int = 0
     bounds: tuple[Bound, ...] = ()
+    care: Care = Care()
+    scale: Scale = Scale()
 
     @property
     def most_slots(self) -> int:
@@ -127,9 +137,9 @@ class Event(msgspec.Struct, frozen=True, tag="event", omit_defaults=True):
     """Something that happened to a worker at `at_s` (monotonic clock, the same in every process).
 
     `in_flight` is what was lost inside a worker that died, or cut off in one that stopped; "kept"
-    is one that serves on because its successor died before it was ready. `status` is an exit
-    status, negative for a signal; `delay_s` the wait of a backoff; `text` the last output of one
-    that died.
+    is one that serves on because its successor died before it was ready; "outdated" one that is
+    about to be replaced, since it has become what `text` says. `status` is an exit status, negative
+    for a signal; `delay_s` the wait of a backoff; `text` else the last output of one that died.
     """
 
     kind: Kind
@@ -160,7 +170,8 @@ class EdgeEvent(msgspec.Struct, frozen=True, tag="edge", omit_defaults=True):
 
 
 class StackEvent(msgspec.Struct, frozen=True, tag="stack", omit_defaults=True):
-    """What somebody asked of the whole stack has begun, or is over.
+    """What somebody asked of the whole stack has begun, or is over; "chosen" is how many workers
+    there shall be, which the stack itself asks for because of `text`.
 
     `slots` are as many as are concerned or wanted, `took_s` since it began, and `cut` the requests
     cut off meanwhile; `text` says why what was asked has not come to pass, or was refused.

@@ -135,12 +135,15 @@ class Worker(Child):
             os.unlink(self._probe_path)
         return status
 
+    def count(self, gauge: wire.Gauge, word: int) -> int:
+        """A word of its row; 0 where it has not begun to count."""
+        words = gauge.words(self.row)
+        return int(words[word]) if words[wire.PID] == self.pid else 0
+
     def holds(self, gauge: wire.Gauge) -> int:
         """Requests that it has started and not finished; 0 where it has not begun to count."""
-        words = gauge.words(self.row)
-        if words[wire.PID] != self.pid:
-            return 0
-        return int(words[wire.STARTED] - words[wire.FINISHED])
+        finished = self.count(gauge, wire.FINISHED)  # first, so that it is never below zero
+        return self.count(gauge, wire.STARTED) - finished
 
     def close(self) -> None:
         """Let go of its descriptors."""

@@ -17,6 +17,7 @@ from holdfast.stack.workers import Workers
 
 RELOAD: Final = "reload"
 """Why a worker is replaced."""
+SCALING: Final = "scaling"
 
 
 class Asked:
@@ -46,7 +47,7 @@ class Operator:
     @property
     def doing(self) -> str:
         """What is under way, for people; empty: nothing."""
-        doing = (("reloading", self._reload), ("scaling", self._scale))
+        doing = (("reloading", self._reload), (SCALING, self._scale))
         return ", ".join(word for word, asked in doing if asked is not None)
 
     def reload(self, client: Client | None = None) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 import msgspec
 
 from holdfast.model.errors import BadInput, HoldfastError
+from holdfast.stack.care import Care
 from holdfast.stack.checked import check
 from holdfast.stack.config import (
     EdgeEvent,
@@ -49,6 +50,7 @@ from holdfast.stack.orders import (
 )
 from holdfast.stack.register import registered
 from holdfast.stack.run_dir import RunDir
+from holdfast.stack.scaling import Scaling
 from holdfast.stack.seen import running
 from holdfast.stack.slot_sockets import SlotSockets
 from holdfast.stack.warden import Brood
@@ -83,6 +85,8 @@ class Supervisor:
             config, self._loop, self._happened, self._moved, self._workers_ready
         )
         self._operator = Operator(config, self._workers, report)
+        self._care = Care(config, self._loop, self._workers, self._operator, self._happened)
+        self._scaling = Scaling(config, self._workers, self._operator, self._queued, report)
         self._edge: Edge | None = None
         self._port: Listening | None = None
         self._served = False
@@ -153,7 +157,8 @@ class Supervisor:
         while True:
             now_s = time.monotonic()
             edge_due_s = None if self._edge is None else self._step(self._edge, now_s)
-            due_s = self._workers.step(now_s)
+            cared_s = self._look_after(now_s)
+            due_s = min(cared_s, self._workers.step(now_s))
             if self._workers.error is not None and self._stop_s is None:
                 self._stop_all(hurry=True)
             self._operator.step()
@@ -165,6 +170,16 @@ class Supervisor:
             due_s = min(due_s, self._turn(now_s))
             due_s = due_s if edge_due_s is None else min(due_s, edge_due_s)
             self._loop.wait(max(0.0, due_s - time.monotonic()))
+
+    def _look_after(self, now_s: float) -> float:
+        """Replace and scale, as long as it serves; when that wants to be done again."""
+        if not self._served or self._stop_s is not None:
+            return math.inf
+        return min(self._care.step(now_s), self._scaling.step(now_s))
+
+    def _queued(self) -> int:
+        """How many connections wait on the port to be accepted."""
+        return 0 if self._port is None else sum(self._port.queued())
 
     def _step(self, edge: Edge, now_s: float) -> float | None:
         """Let the edge act; once it is gone in a stop, the workers stop too."""
