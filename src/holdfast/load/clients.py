@@ -56,6 +56,7 @@ class Clients(Ledger):
         """Heads of good answers, by the answer's whole length."""
         self.usual: bytes | None = None
         """A whole good answer; the next one with the same bytes is good too."""
+        self.tallied = plan.tally.lower().encode() or None
         self.read_bytes = SMALL_READ_BYTES
         """More than any answer in `layouts` has, so that a read which is not full is all of it."""
         self.draw = random.Random(f"{plan.seed}/{index}").getrandbits
@@ -230,7 +231,7 @@ class Clients(Ledger):
     def _received(self, fd: int, data: bytes, mask: int, now_ns: int) -> bool:
         """Feed the answer; True when that settled the request, one way or the other."""
         known = self._answers.pop(fd, None)
-        answer = known or Answer()
+        answer = known or Answer(self.tallied)
         try:
             complete = answer.feed(data)
         except Garbage as error:
@@ -265,6 +266,8 @@ class Clients(Ledger):
         self.in_flight -= 1
         self.answered += 1
         self.record(fd, now_ns)
+        if self.tallied is not None:
+            self.board.tally.count(answer.value)
         self.attempts[fd] = 0
         self.state[fd] = WAITING
         if self.stopping:
@@ -272,7 +275,7 @@ class Clients(Ledger):
         elif closing:
             self._next_elsewhere(fd, now_ns)
         else:
-            if whole is not None:
+            if whole is not None and self.tallied is None:
                 self._learn(whole, answer.nonce)
             self._next(fd, now_ns)
 

@@ -5,6 +5,7 @@ Starts and stops nothing. Law 7 is held here: no request is lost count of.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
@@ -48,6 +49,8 @@ class FleetSample(msgspec.Struct, frozen=True):
     """Connections that are open or opening, of occupied and idle clients."""
     granted: int
     """Clients that share a connection: as many as the plan says, or fewer by a server's word."""
+    tally: dict[str, int] = {}
+    """Answers by the value of the header that the plan names; their sum is `answered`."""
 
 
 class FleetTotals(msgspec.Struct, frozen=True):
@@ -76,6 +79,8 @@ class FleetTotals(msgspec.Struct, frozen=True):
     """From the start to the end of letting go."""
     late: Histogram
     """By rate: how late each request went for which a connection was free."""
+    tally: dict[str, int] = {}
+    """Answers by the value of the header that the plan names; their sum is `answered`."""
 
 
 class LagReader:
@@ -148,6 +153,14 @@ def errors_of(boards: Sequence[Board]) -> dict[str, int]:
         for number, name in enumerate(shared.FAULT_NAMES)
     }
     return {name: n for name, n in sorted(found.items(), key=lambda item: -item[1]) if n}
+
+
+def tallies_of(boards: Sequence[Board]) -> dict[str, int]:
+    """How many answers had each value of the plan's header, over all processes."""
+    found: Counter[str] = Counter()
+    for board in boards:
+        found.update(board.tally.read())
+    return dict(found)
 
 
 def first_error_of(boards: Sequence[Board]) -> str | None:

@@ -24,6 +24,7 @@ from holdfast.load.counts import (
     account,
     errors_of,
     first_error_of,
+    tallies_of,
 )
 from holdfast.load.histogram import Histogram
 from holdfast.load.plan import LoadPlan, allowed
@@ -174,6 +175,7 @@ class Fleet:
             granted=min(
                 [w[shared.GRANTED] for w in words if w[shared.GRANTED]], default=self.plan.streams
             ),
+            tally=tallies_of(self._boards),
         )
 
     def let_go(self, grace_s: float, on_wait: Callable[[], bool] | None = None) -> FleetTotals:
@@ -236,6 +238,7 @@ class Fleet:
             cpu_s=tuple(board.words[shared.CPU_NS] / 1e9 for board in self._boards),
             wall_s=wall_s,
             late=late,
+            tally=tallies_of(self._boards),
         )
 
     def _dead(self) -> list[int]:

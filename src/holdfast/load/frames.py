@@ -129,12 +129,15 @@ def _text(text: str) -> bytes:
 class StreamAnswer:
     """One answer on a stream, fed header blocks and pieces of body."""
 
-    __slots__ = ("body_length", "length", "nonce", "says_when", "status")
+    __slots__ = ("body_length", "length", "nonce", "says_when", "status", "tallied", "value")
     excess = 0
     keep_alive = True
     """Nothing follows the end of an answer on its stream, nor ends the others' connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, tallied: bytes | None = None) -> None:
+        self.tallied = tallied
+        """The header, in small letters, whose `value` is wanted."""
+        self.value = b""
         self.status = 0
         """0 until the head is complete; never an interim one (100, 103)."""
         self.nonce: bytes | None = None
@@ -164,6 +167,8 @@ class StreamAnswer:
         self.status = int(status)
         self.nonce = found.get(NONCE_HEADER.encode())
         self.says_when = b"retry-after" in found
+        if self.tallied is not None:
+            self.value = found.get(self.tallied, b"")
         self.length = None if length is None else int(length)
 
 

@@ -65,9 +65,13 @@ class Answer:
         "nonce",
         "says_when",
         "status",
+        "tallied",
+        "value",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, tallied: bytes | None = None) -> None:
+        self.tallied = tallied
+        """The header, in small letters, whose `value` is wanted."""
         self._part = _Part.HEAD
         self._held = b""
         self._left = 0
@@ -82,6 +86,7 @@ class Answer:
         """Bytes of body so far."""
         self.excess = 0
         """Bytes that came after the end of the answer."""
+        self.value = b""
 
     def __repr__(self) -> str:
         return f"<Answer {self.status}, {self.body_length} bytes, {self._part.name}>"
@@ -175,6 +180,8 @@ class Answer:
                 self.nonce = value
             elif name == b"retry-after":
                 self.says_when = True
+            elif name == self.tallied:
+                self.value = value
         self.status = status
         self.keep_alive = b"close" not in tokens if match[1] == b"1" else b"keep-alive" in tokens
         self._frame(lengths, codings)

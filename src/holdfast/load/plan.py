@@ -66,6 +66,8 @@ class LoadPlan(msgspec.Struct, frozen=True):
     """File of certificates that the server's is verified by; none: it is not verified."""
     streams: int = 1
     """Clients that share a connection, by HTTP/2; 1: each has its own, and speaks HTTP/1.1."""
+    tally: str = ""
+    """A header by whose value answers are counted; each is taken apart then, which costs more."""
 
     @property
     def requests(self) -> int:
@@ -100,7 +102,7 @@ class LoadPlan(msgspec.Struct, frozen=True):
         for text in (self.path, self.idle_path):
             if not text.startswith("/"):
                 raise BadInput(f"`{text}` is not a path", hint="begin it with `/`")
-        for text in (self.path, self.idle_path, self.host):
+        for text in (self.path, self.idle_path, self.host, self.tally):
             if not text.isascii() or not text.isprintable() or " " in text:
                 hint = "percent-encode what is not printable ASCII"
                 raise BadInput(f"`{text}` cannot stand in an HTTP request", hint=hint)

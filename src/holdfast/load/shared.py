@@ -12,6 +12,8 @@ from typing import Final
 
 from holdfast.load.connection import FAULTS
 from holdfast.load.histogram import BUCKETS
+from holdfast.load.tally import SIZE as _TALLY
+from holdfast.load.tally import Tally
 
 # Written by the fleet alone.
 ALLOW_CLIENTS, ALLOW_IDLE, LET_GO_NS, START_NS = range(4)
@@ -54,7 +56,7 @@ FAULT_NAMES: Final = FAULTS + tuple(f"idle {name}" for name in FAULTS)
 _WORDS = FIRST_FAULT + len(FAULT_NAMES)
 _TEXT = 512
 _HISTOGRAMS = 5
-_USED = _WORDS * 8 + _TEXT + _HISTOGRAMS * BUCKETS * 8
+_USED = _WORDS * 8 + _TEXT + _TALLY + _HISTOGRAMS * BUCKETS * 8
 STRIDE: Final = -(-_USED // mmap.ALLOCATIONGRANULARITY) * mmap.ALLOCATIONGRANULARITY
 
 
@@ -72,8 +74,10 @@ class Board:
         self._map = mmap.mmap(fd, STRIDE, offset=STRIDE * index)
         view = memoryview(self._map)
         self.words = view[: _WORDS * 8].cast("Q")
-        start = _WORDS * 8 + _TEXT
-        self._text = view[_WORDS * 8 : start]
+        start = _WORDS * 8 + _TEXT + _TALLY
+        self._text = view[_WORDS * 8 : start - _TALLY]
+        self.tally = Tally(view[start - _TALLY : start])
+        """Of answered requests, where one of their headers is asked for."""
         parts = []
         for n in range(_HISTOGRAMS):
             first = start + n * BUCKETS * 8

@@ -209,7 +209,7 @@ class Streams(Clients):
         client = session.streams.get(one.stream)
         if client is None:
             return  # given up meanwhile
-        answer = self._reading.get(client) or StreamAnswer()
+        answer = self._reading.get(client) or StreamAnswer(self.tallied)
         answer.take(found)
         self._progress(client, answer, one, now_ns)
 
