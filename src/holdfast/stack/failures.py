@@ -19,11 +19,6 @@ def start_failed(said: dict[str, Any] | None, status: int, output: str) -> BadIn
     return BadInput(fault, hint=_with_output("see why the app ends while it starts", output))
 
 
-def said(failure: HoldfastError) -> str:
-    """A failure as a text, for where no error is raised of it."""
-    return "\n".join(filter(None, (failure.fault, failure.place, failure.hint)))
-
-
 def start_overdue(start_s: float, output: str) -> BadInput:
     """The app did not become ready within the time that it was given."""
     fault = f"the app was not ready after {format_seconds(start_s)}"
@@ -37,6 +32,11 @@ def cannot_start(what: str, error: OSError) -> HoldfastError:
         place=error.filename,
         hint="see `ulimit -a` and the pids and memory limits of this control group",
     )
+
+
+def whole(error: HoldfastError) -> str:
+    """All that it says but the place, for whoever is told of it as a text."""
+    return "\n".join(filter(None, (error.fault, error.hint)))
 
 
 def _with_output(hint: str, output: str) -> str:

@@ -30,7 +30,7 @@ from holdfast.policy.slots import LIVE, Happening, Slot, State, after, killed, r
 from holdfast.stack.config import Event, Kind, StackConfig
 from holdfast.stack.crew import Worker
 from holdfast.stack.edge_slots import Moved
-from holdfast.stack.failures import cannot_start, said, start_failed, start_overdue
+from holdfast.stack.failures import cannot_start, start_failed, start_overdue, whole
 from holdfast.stack.listen import Listening
 from holdfast.stack.loop import Loop
 from holdfast.stack.outdated import Outdated
@@ -213,7 +213,7 @@ class Workers:
             )
         except OSError as error:
             self._last_failure = cannot_start("a worker", error)
-            self._ended_early(index, str(self._last_failure))
+            self._ended_early(index, whole(self._last_failure))
             return
         self._free_rows.remove(row)
         self._present[index] = worker
@@ -239,9 +239,11 @@ class Workers:
 
     def _ended_early(self, index: int, output: str) -> None:
         """The slot's newest worker has died, or was never there: whoever it was to follow stays."""
+        self.last_output = output
         failed, former = self._slots[index], self._leaving.get(index)
         if failed.state is not State.STARTING or former is None or former.state is not State.READY:
             self._happened(index, Happening.DIE)
+            self._tell_backoff(index)
             return
         self._slots[index] = restored(former, failed)
         self._present[index] = self._former.pop(index)
@@ -251,6 +253,13 @@ class Workers:
         self.outdated.failed((index, former.generation), output, leaving)
         self._want_replaced()
         self._tell("kept", self._present[index], text=output)
+
+    def _tell_backoff(self, index: int) -> None:
+        """Nobody serves the slot, and when it starts again is known; also without a process."""
+        slot, now_s = self._slots[index], time.monotonic()
+        if slot.state is State.BACKOFF:
+            delay_s = max(0.0, slot.due_s - now_s)
+            self._report(Event("backoff", now_s, index, slot.generation, delay_s=delay_s))
 
     def _want_replaced(self) -> None:
         self._wanted = msgspec.structs.replace(self._wanted, outdated=self.outdated.workers)
@@ -332,7 +341,6 @@ class Workers:
         output = worker.last_output()
         index, is_former = worker.slot, self._former.get(worker.slot) is worker
         was = self._leaving.pop(index) if is_former else self._slots[index]
-        self.last_output = output
         self.outdated.ended((index, worker.generation))
         self._want_replaced()
         if is_former:
@@ -348,14 +356,12 @@ class Workers:
         else:
             if was.state is State.STARTING and not was.killed:
                 self._last_failure = start_failed(worker.failed, status, output)
-                output = self.last_output = output or said(self._last_failure)
             self._tell("died", worker, status=status, in_flight=lost, text=output)
+            if was.state is State.STARTING and self._last_failure is not None:
+                output = whole(self._last_failure)
         if not is_former:
             self._ended_early(index, output)
-            if self._slots[index].state is State.BACKOFF:
-                delay_s = self._slots[index].due_s - time.monotonic()
-                self._tell("backoff", worker, delay_s=max(0.0, delay_s))
-            elif self._slots[index].state is State.GONE and self._wanted.slots:
+            if self._slots[index].state is State.GONE and self._wanted.slots:
                 self._listening.forget(index)
         for fd in (worker.pidfd, worker.control.fileno()):
             self._loop.unwatch(fd)
@@ -377,10 +383,7 @@ class Workers:
         *,
         status: int | None = None,
         in_flight: int = 0,
-        delay_s: float = 0.0,
         text: str = "",
     ) -> None:
         slot, generation, at_s = worker.slot, worker.generation, time.monotonic()
-        self._report(
-            Event(kind, at_s, slot, generation, worker.pid, status, in_flight, delay_s, text)
-        )
+        self._report(Event(kind, at_s, slot, generation, worker.pid, status, in_flight, text=text))
