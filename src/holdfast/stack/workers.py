@@ -198,7 +198,8 @@ class Workers:
 
     def _replace(self, index: int) -> None:
         self._leaving[index], self._former[index] = self._slots[index], self._present.pop(index)
-        self._hidden.pop(index, None)
+        if self._hidden.pop(index, None) is not None:
+            self._former[index].drain()  # who still arrives is its successor's
         self._happened(index, Happening.REPLACE)
         self._spawn(index, renew=True)
 
