@@ -20,9 +20,6 @@ from holdfast.worker.leaving import is_waiting
 from holdfast.worker.line import Message, Receive, Send
 from holdfast.worker.shim import Shim
 
-BODY_S: Final = 1_000_000
-"""How long a body may pause before its client is taken to have left; gunicorn's own time is 30 s,
-and whoever waits for a place with a body to come waits longer."""
 SPOKEN: Final = "2.3"
 """The version of ASGI's HTTP part that it keeps to: from 2.4 on, `send` raises once a client has
 left, and frameworks that read 2.4 listen to nothing else. gunicorn says 2.4, and raises nothing."""
@@ -31,21 +28,34 @@ left, and frameworks that read 2.4 listen to nothing else. gunicorn says 2.4, an
 def serve(asked: Asked) -> int:
     """Serve until a drain is over; the probe is answered beside gunicorn, in the app's loop."""
     shim, startup = aio.make_shim(asked)
-    protocol.BodyReceiver = _Body
+    protocol.BodyReceiver = Body
     return aio.run(_Worker(asked, shim).run(), asked, startup)
 
 
-class _Body(protocol.BodyReceiver):  # type: ignore[misc]
-    """A request's body. Its client has left once it has; gunicorn's own takes an app that listens
-    no more for a client that left, which is what becomes of a request that got its place."""
+class Body(protocol.BodyReceiver):  # type: ignore[misc]
+    """A request's body, for which an app may cease to wait: one does that got its place.
+
+    gunicorn's own then takes the client to have left, as it does 30 s after the last part; and as
+    that part comes, it does not notice that nobody waits (`wait_for` before Python 3.12).
+    """
 
     __slots__ = ()
+    _waiter: Any
+    _closed: Any
+
+    async def _wait_for_data(self) -> None:
+        if not (self._chunks or self._complete or self._disconnected):
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
 
     async def _wait_for_disconnect(self) -> None:
         try:
             await super()._wait_for_disconnect()
         except asyncio.CancelledError:
-            self._closed = self.protocol._closed  # type: ignore[misc]  # a slot of its base
+            self._closed = self.protocol._closed
             raise
 
 
@@ -117,7 +127,7 @@ class _Worker:
 
     def __init__(self, asked: Asked, shim: Shim) -> None:
         self._asked, self._shim = asked, shim
-        self.cfg = gunicorn.settings(asked, timeout=BODY_S)
+        self.cfg = gunicorn.settings(asked)
         self.log = Logger(self.cfg)
         self.state: dict[str, Any] = {}
         self.grace_s = asked.grace_s
