@@ -104,7 +104,7 @@ def test_a_full_pids_cgroup_lets_no_worker_start(program: Program | None, tmp_pa
     """Neither to be more nor to be new: the stack serves on as it was, and later takes both."""
     site = Site(tmp_path)
     fields = site.fields(program, most=MOST)
-    with cgroup("pids") as group, running(**fields) as stack, flow(stack) as fleet:
+    with cgroup("pids") as group, running(**fields) as stack, flow(stack, BUSY // 2) as fleet:
         group.take(stack.supervisor_pid)
         group.limit(group.current())
         stack.scale(MOST)
@@ -135,7 +135,7 @@ def test_a_full_memory_cgroup_kills_the_new_worker_only(
     """New code that takes more than there is dies before it is ready: the old serves on."""
     site = Site(tmp_path)
     fields = site.fields(program, most=MOST)
-    with cgroup("memory") as group, running(**fields) as stack, flow(stack) as fleet:
+    with cgroup("memory") as group, running(**fields) as stack, flow(stack, BUSY // 2) as fleet:
         group.take(stack.supervisor_pid)
         group.limit(ROOM_BYTES)
         site.spoil(GREEDY)
