@@ -117,7 +117,7 @@ def theirs(site: Site, planned: Planned, argv: tuple[str, ...], folder: Path) ->
     told = [word.format(held=2 * planned.demand.in_flight, **words) for word in argv]
     with ExitStack() as undo:
         server = started([sys.executable, *told], Path(site.folder), undo, **site.env)
-        wait(lambda: answers(folder / "s"), 60, "the server")
+        wait(lambda: answers(folder / "s") and len(children(server.pid)) == WORKERS, 60, "a server")
         first = frozenset(children(server.pid))
         port = before(folder, planned, undo)
         yield Served(
