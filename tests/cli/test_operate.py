@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -154,10 +155,9 @@ def test_a_folder_without_a_stack(tmp_path: Path) -> None:
     assert "control.sock" in done.stderr
 
 
-def test_drain_and_down(tmp_path: Path) -> None:
+def test_drain_and_down() -> None:
     """Drained it has no worker and can be looked at, by its run folder too; down it has ended."""
-    folder = str(tmp_path / "run")
-    with up("--run-dir", folder) as stack:
+    with tempfile.TemporaryDirectory(prefix="t-") as folder, up("--run-dir", folder) as stack:
         done = holdfast("drain", folder)
         assert (done.returncode, "drained in" in done.stderr) == (0, True), done.stderr
         assert stack.seen()["doing"] == "drained"

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from holdfast.load.counts import FleetSample, FleetTotals
 from holdfast.load.fleet import Fleet
@@ -35,6 +36,19 @@ DIRECT: Final[Program | None] = None
 WAYS: Final = [pytest.param(DIRECT, id="direct"), *PROGRAMS]
 RUN_ENGINES: Final = ("uvicorn", "gevent")
 """One of each interface."""
+
+
+def _pair(way: ParameterSet, engine: str) -> ParameterSet:
+    program = way.values[0]
+    return pytest.param(program, engine, marks=way.marks, id=f"{program or 'direct'}-{engine}")
+
+
+PAIRS: Final = [
+    _pair(way, engine) for way, engine in zip(WAYS, ("uvicorn", "gevent", "uvicorn"), strict=True)
+]
+"""Each way once, and both interfaces; the others are in the full groups."""
+ALL: Final = [*(_pair(way, engine) for way in PROGRAMS for engine in RUN_ENGINES), PAIRS[0]]
+"""Both edges with both interfaces, and one without an edge."""
 _WAIT = Path(__file__).parents[2] / "examples" / "wait" / "wait.py"
 _APPS = {"ASGI": "versioned", "WSGI": "versioned_wsgi"}
 _CEILING_S: Final = 90.0

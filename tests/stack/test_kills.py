@@ -27,7 +27,7 @@ from tests.stack.driving import (
     wait_for_in_flight,
 )
 from tests.stack.edges import behind
-from tests.stack.operating import RUN_ENGINES, WAYS, Site, answer_more, flow
+from tests.stack.operating import PAIRS, WAYS, Site, answer_more, flow
 
 pytestmark = pytest.mark.slow
 
@@ -36,8 +36,7 @@ AWAY_S = 2.0
 """Within which nothing of a stack is left whose supervisor was killed: the issue's figure."""
 
 
-@pytest.mark.parametrize("engine", RUN_ENGINES)
-@pytest.mark.parametrize("program", WAYS)
+@pytest.mark.parametrize(("program", "engine"), PAIRS)
 def test_a_killed_worker_loses_what_was_inside_it(
     program: Program | None, engine: str, tmp_path: Path
 ) -> None:
