@@ -7,6 +7,7 @@ import re
 import shlex
 import signal
 import subprocess
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -99,17 +100,18 @@ def judge(line: str, shown: list[str], printed: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not INSTALLED["nginx"], reason="nginx is not installed")
-def test_the_guide_is_done_as_it_is_written(tmp_path: Path) -> None:
+def test_the_guide_is_done_as_it_is_written() -> None:
     """A stack is looked at, reloaded, scaled, drained and ended; every command ends with 0."""
     (first, shown), *others = steps()
-    terminal = Terminal(tmp_path)
     reloads = sum(line.startswith("kill -HUP") for line, _ in others)
-    with terminal.up(first):
-        judge(first, shown, terminal.printed.read_text())
-        for line, lines in others:
-            judge(line, lines, terminal.type(line))
-            if line.startswith("kill -HUP"):
-                wait_until(lambda: terminal.printed.read_text().count("reloaded ") == reloads + 1)
+    with tempfile.TemporaryDirectory(prefix="t-") as folder:  # sockets have short paths
+        terminal = Terminal(Path(folder))
+        with terminal.up(first):
+            judge(first, shown, terminal.printed.read_text())
+            for line, lines in others:
+                judge(line, lines, terminal.type(line))
+                if line.startswith("kill -HUP"):
+                    wait_until(lambda: terminal.printed.read_text().count("reloaded ") > reloads)
 
 
 def test_the_guide_has_every_command() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -19,42 +18,13 @@ from holdfast.model.errors import BadInput, HoldfastError
 from holdfast.stack.config import Event, Serving, StackEvent
 from holdfast.stack.edge_process import children
 from holdfast.stack.notify import EXTEND_EVERY_S, EXTEND_S, Notify, notifying
-from tests.cli.run import command, environment
+from tests.cli.run import command
 from tests.helpers import free_port, wait_until
 from tests.stack.driving import APPS, Client
+from tests.stack.systemd import Systemd, started
 
 SERVING = Serving("127.0.0.1", 8000, "", "", 1)
 EXTEND = f"EXTEND_TIMEOUT_USEC={EXTEND_S * 1e6:.0f}"
-
-
-class Systemd:
-    """Somebody who listens as systemd does; keeps all that was said to it, a list a message."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.heard: list[list[str]] = []
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(f"\0{name[1:]}" if name.startswith("@") else name)
-        self._socket.settimeout(30)
-
-    def until(self, line: str) -> list[str]:
-        """Listen until a message has that line, and return the message."""
-        while True:
-            message = self.hear()
-            if line in message:
-                return message
-
-    def hear(self) -> list[str]:
-        """The next message."""
-        self.heard.append(self._socket.recv(4_096).decode().split("\n"))
-        return self.heard[-1]
-
-    def has_more(self) -> bool:
-        """Whether there is something to hear now."""
-        return bool(select.select([self._socket], [], [], 0)[0])
-
-    def close(self) -> None:
-        self._socket.close()
 
 
 @pytest.fixture
@@ -75,16 +45,8 @@ def notify(systemd: Systemd) -> Iterator[Notify]:
 def up(systemd: Systemd, *words: str, **env: str) -> Iterator[subprocess.Popen[bytes]]:
     """`holdfast up` of the app that holds requests, started as systemd would."""
     argv = command("up", "held:app", "--app-dir", str(APPS), "-n", "10", "--edge", "none", *words)
-    told = {**environment(), "NOTIFY_SOCKET": systemd.name, **env}
-    process = subprocess.Popen(
-        argv, env=told, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, process_group=0
-    )
-    try:
+    with started(argv, systemd, **env) as process:
         yield process
-    finally:
-        if process.poll() is None:
-            process.terminate()
-        process.wait(60)
 
 
 @pytest.mark.slow

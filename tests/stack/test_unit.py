@@ -6,8 +6,7 @@ import os
 import re
 import shlex
 import subprocess
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from holdfast.stack.limits import raise_nofile
 from tests.cli.run import UNPRIVILEGED, environment, holdfast
 from tests.helpers import free_port
 from tests.stack.driving import APPS, BUSY, crowd
-from tests.stack.test_notify import Systemd
+from tests.stack.systemd import Systemd, started
 
 WORDS = ("up", "held:app", "--app-dir", str(APPS), "-n", "2k", "--edge", "none")
 
@@ -29,25 +28,11 @@ def said(text: str, key: str) -> str:
     return found[1]
 
 
-@contextmanager
-def started(text: str, systemd: Systemd, run_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """What ExecStart starts: in its folder, with its limits, without any capability."""
+def argv(text: str, run_dir: Path) -> list[str]:
+    """What ExecStart starts: with the unit's limit, without any capability."""
     limit = f"--nofile={said(text, 'LimitNOFILE')}"
     line = said(text, "ExecStart").replace("%t/holdfast-held", str(run_dir))
-    process = subprocess.Popen(
-        [*UNPRIVILEGED, "prlimit", limit, *shlex.split(line)],
-        cwd=said(text, "WorkingDirectory"),
-        env={**environment(), "NOTIFY_SOCKET": systemd.name, "WATCHDOG_USEC": "60000000"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        process_group=0,
-    )
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.terminate()
-        process.wait(60)
+    return [*UNPRIVILEGED, "prlimit", limit, *shlex.split(line)]
 
 
 def family(pid: int) -> list[int]:
@@ -68,7 +53,8 @@ def test_a_unit_runs_with_what_it_grants(short_path: Path) -> None:
     text = holdfast(*WORDS, "--port", str(port), "--print-unit").stdout
     run_dir = short_path / "run"
     with closing(Systemd(str(short_path / "notify"))) as systemd:
-        with started(text, systemd, run_dir) as process:
+        folder = said(text, "WorkingDirectory")
+        with started(argv(text, run_dir), systemd, folder) as process:
             systemd.until("READY=1")
             with crowd(port, BUSY) as clients:
                 for client in clients:
