@@ -46,7 +46,7 @@ def _pair(way: ParameterSet, engine: str) -> ParameterSet:
 PAIRS: Final = [
     _pair(way, engine) for way, engine in zip(WAYS, ("uvicorn", "gevent", "uvicorn"), strict=True)
 ]
-"""Each way once, and both interfaces; the others are in the full groups."""
+"""Each way once, and both interfaces."""
 ALL: Final = [*(_pair(way, engine) for way in PROGRAMS for engine in RUN_ENGINES), PAIRS[0]]
 """Both edges with both interfaces, and one without an edge."""
 _WAIT = Path(__file__).parents[2] / "examples" / "wait" / "wait.py"
