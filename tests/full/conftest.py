@@ -1,5 +1,0 @@
-"""What the full groups share with the tests of stacks."""
-
-from tests.stack.conftest import mark
-
-__all__ = ["mark"]
