@@ -48,7 +48,8 @@ class Care:
     ) -> None:
         self._care, self._loop, self._report = config.care, loop, report
         self._workers, self._operator = workers, operator
-        caps = ENGINES[config.engine].caps if config.slots else ""
+        row = ENGINES.get(config.engine)  # `check` refuses what is none
+        caps = "" if row is None or not config.slots else row.caps
         self._room = max(1, config.cap) if caps in BUSY else 0
         """From how many requests on nobody can tell a worker that is deaf from a busy one."""
         self._turns = max(1, round(min(ASK_S, self._care.deaf / 3) / LOOK_S))
