@@ -198,7 +198,7 @@ def test_edges_are_installed_and_not_started(clone: Clone) -> None:
 
 
 def test_all_tests_are_two_parts(clone: Clone) -> None:
-    """`scripts/test` runs two at once, and then those that want nothing beside them."""
+    """`scripts/test` runs three at once, and then those that want nothing beside them."""
     assert clone.run("scripts/test", env={"HOLDFAST_SEED": "5"}).returncode == 0
     together, alone = clone.noted("pytest")
     assert together.endswith(" -n 3 --dist loadfile -m not full and not alone")

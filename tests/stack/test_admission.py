@@ -93,7 +93,9 @@ def test_the_next_requests_wait_and_those_after_them_are_told(engine: str) -> No
     what they send, health paths pass, and everyone who waited is answered."""
     with running(**fields(engine)) as stack, crowd(stack.port, CAP) as clients:
         wait_for(stack, CAP, 0, 0)
-        with crowd(stack.port, ROOM) as waiting, crowd(stack.port, 1) as (refused,):
+        with crowd(stack.port, ROOM) as waiting, contextlib.ExitStack() as later:
+            wait_for(stack, CAP, ROOM, 0)
+            (refused,) = later.enter_context(crowd(stack.port, 1))
             refused.finish()
             check_refused(refused)
             refused.ask()
