@@ -84,4 +84,4 @@ def test_a_plan_counts_what_its_clients_take(tmp_path: Path) -> None:
     plain, tls, streams = (planned(*kind) for kind in ((1, False), (1, True), (100, True)))
     assert tls[0] - plain[0] > 50_000 * 20_000
     assert streams[0] < plain[0]
-    assert tls[1] > 2 * streams[1] >= 2 * plain[1]
+    assert tls[1] > streams[1] >= plain[1]  # the opening asks for it, not the processor

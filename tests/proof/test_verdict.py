@@ -122,6 +122,20 @@ def test_the_counters_that_moved_are_named_with_a_shortfall() -> None:
     assert reasons[-1] == "meanwhile the kernel counted ListenOverflows +12, TCPTimeouts +3"
 
 
+def test_cores_that_had_nothing_left_are_named_with_a_shortfall() -> None:
+    """What fell short on full cores says so, and what helps; a hold is not marred by them."""
+    assert judge(but(busy=0.99)) == ("held", [])
+    verdict, reasons = judge(but(busy=0.99, failed=1))
+    expected = (
+        "all cores were busy for 99% of the time; a longer mean time (`--mean-time`) asks less "
+        "of them"
+    )
+    assert (verdict, reasons[1]) == ("not held", expected)
+    by_rate = judge(but(busy=0.99, failed=1, by_rate=ByRate(9, 0, 0, 0.0)))[1]
+    assert by_rate[1].endswith("; a lower rate asks less of them")
+    assert judge(but(busy=0.9, failed=1))[1] == ["1 requests failed"]
+
+
 VOID: tuple[tuple[Evidence, str], ...] = (
     (with_generator(dead=1), "1 of 2 generator processes died"),
     (with_generator(stopped=1), "1 of 2 generator processes were stopped"),

@@ -158,6 +158,7 @@ def _evidence(story: Story, cores: float) -> Evidence:
         by_rate=_by_rate(totals) if plan.load.rate else None,
         streams=weighed[-1].sample.granted,
         foreign_share=_foreign_share(story, cores),
+        busy=weighed[-1].machine.busy(weighed[0].machine),
     )
 
 

@@ -35,7 +35,10 @@ LATE_MOST_S: Final = 0.05
 not make the load that was asked for. At half of what it can do it is under 1 ms."""
 FOREIGN_MOST: Final = 0.2
 """Other programs that take more than a fifth of all cores leave less than a planned run needs: the
-demo asks for 0.7 of what the processor allows. A run that held beside them held all the same."""
+demo asks for a third of what the processor allows. A run that held beside them held anyway."""
+BUSY_MOST: Final = 0.97
+"""Cores that were busy for more of the time had nothing left: whatever fell short, this comes first
+to be looked at."""
 TIMEOUTS: Final = ("connect timeout", "timeout")
 
 WHO: Final = {
@@ -77,7 +80,8 @@ class Evidence(msgspec.Struct, frozen=True):
     what passed, `hold_asked_s` what was asked. `counters` are those of the machine that moved.
     `streams` is how many requests a client's connection carries at most, by which the kernel's
     count of connections is multiplied. `foreign_share` is the part of all cores that other
-    programs and the host took meanwhile; None where that is not known.
+    programs and the host took meanwhile; None where that is not known. `busy` is the part of all
+    cores' time that anybody used.
     """
 
     asked: int
@@ -101,6 +105,7 @@ class Evidence(msgspec.Struct, frozen=True):
     by_rate: ByRate | None = None
     streams: int = 1
     foreign_share: float | None = None
+    busy: float = 0.0
 
 
 def judge(evidence: Evidence) -> tuple[Verdict, list[str]]:
@@ -110,6 +115,10 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[str]]:
         void += _crowded(evidence)
     if not void and not short:
         return "held", []
+    if short and evidence.busy > BUSY_MOST:
+        less = "a longer mean time (`--mean-time`)" if evidence.by_rate is None else "a lower rate"
+        hint = f"{less} asks less of them"
+        short.append(f"all cores were busy for {evidence.busy:.0%} of the time; {hint}")
     if short and evidence.counters:
         grown = ", ".join(f"{name} +{n:,}" for name, n in sorted(evidence.counters.items()))
         short.append(f"meanwhile the kernel counted {grown}")
