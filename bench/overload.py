@@ -37,7 +37,8 @@ HERE = Path(__file__).parent
 CAPACITY = SLOTS / TIME_S
 TIMES = 3
 WAIT_S, PATIENCE_S = 1.0, 5.0
-PEAK_S = 2.0
+PEAK_S = 10.0
+"""A wave of 100 answers at an edge of it is 5 % of what 10 s make."""
 CONNECTIONS = 9_000
 """As many clients as come within the patience, and half as many again."""
 UP = [
