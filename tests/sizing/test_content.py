@@ -81,7 +81,7 @@ def test_a_buffer_of_bodies_is_memory() -> None:
 
 
 def test_what_is_kept_and_compressed_takes_memory_once() -> None:
-    """nginx: 128 bytes a key, 264 KiB of zlib a process; HAProxy: the answers themselves."""
+    """nginx: 128 bytes a key, zlib or brotli a process; HAProxy: the answers themselves."""
     pages = (Kind("pages", 1.0, 20.0),)
     cache = Cache(("/a/",), 1.0, entries=100_000, size=32 * MIB, lock=False, stale=False)
     processes = sized(Front(), pages)[0].hop("edge").processes
@@ -89,6 +89,16 @@ def test_what_is_kept_and_compressed_takes_memory_once() -> None:
         (Front(cache=cache), "nginx", 13 * MIB),
         (Front(compression=Compression()), "nginx", processes * (8_192 + 16 + 2**18)),
         (Front(compression=Compression()), "haproxy", 0),
+        (
+            Front(compression=Compression(level=4, brotli=True)),
+            "nginx",
+            processes * (2**19 + 2**22),
+        ),
+        (
+            Front(compression=Compression(level=9, brotli=True)),
+            "nginx",
+            processes * (2**25 + 2**22),
+        ),
     ):
         assert memory(front, pages, program) - memory(Front(), pages, program) == more
     count = sized(Front(), pages, program="haproxy")[0].hop("edge").processes

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import brotli
 import pytest
 
 from holdfast.model.front.compression import Compression
@@ -17,7 +18,7 @@ from holdfast.model.front.errors import ErrorPage
 from holdfast.model.front.files import Files
 from holdfast.model.front.front import Front
 from holdfast.sizing.layout import Program
-from holdfast.stack.folders import resolved
+from holdfast.stack.folders import brotli_module, resolved
 from holdfast.stack.process import StackProcess
 from tests.edges import INSTALLED, PROGRAMS
 from tests.helpers import wait_until
@@ -185,6 +186,35 @@ def test_an_answer_is_compressed_for_who_takes_it(served: Served) -> None:
         "gzip",
         b"let a = 1;\n",
     )
+
+
+@pytest.mark.skipif(
+    not (INSTALLED["nginx"] and brotli_module()), reason="nginx's module for brotli is missing"
+)
+def test_brotli_for_who_takes_it() -> None:
+    """Files and the app's answers alike, weakly tagged; gzip for who takes only that."""
+    front = Front(files=FRONT.files, compression=Compression(brotli=True))
+    with open_folder() as root:
+        lay_out(root)
+        fields = {**behind("nginx", front=resolved(front, str(root), "a")), "slots": 1}
+        with running("content:app", env={"CONTROL": str(root)}, **fields) as stack:
+            for path in (
+                "/static/css/site.css",
+                "/x?bytes=4000&h=content-type:text/css&etag=%22a%22",
+            ):
+                whole = ask(stack.port, path)
+                small = ask(stack.port, path, Accept_Encoding="gzip, br")
+                assert (small.headers["content-encoding"], small.headers["vary"]) == (
+                    "br",
+                    "Accept-Encoding",
+                )
+                assert brotli.decompress(small.body).endswith(whole.body[-4_000:])
+                assert small.headers["etag"] == f"W/{whole.headers['etag']}"
+                known = small.headers["etag"]
+                again = ask(stack.port, path, Accept_Encoding="br", If_None_Match=known)
+                assert again.status == (304 if "static" in path else again.status)
+                other = ask(stack.port, path, Accept_Encoding="gzip")
+                assert other.headers["content-encoding"] == "gzip"
 
 
 def test_the_app_answers_its_own_errors(served: Served) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 
 from holdfast.model.front.body import USUAL_MOST
 from holdfast.model.front.cache import Cache
+from holdfast.model.front.compression import Compression
 from holdfast.model.front.front import Front
 from holdfast.model.path import Demand
 from holdfast.model.units import format_bytes
@@ -26,6 +27,9 @@ reference says 8,000 keys a megabyte."""
 COMPRESSOR: Final = 8_192 + 16 + (1 << 17) + (1 << 17)
 """Bytes of zlib for one answer: 2^(window + 2) + 2^(memory + 9), of 15 and 8, and what nginx adds
 (`ngx_http_gzip_filter_memory`)."""
+BROTLI_REST: Final = 4 * MIB
+"""Bytes of brotli for one answer beside its tables, at nginx's window of 512 KiB: twice the window,
+what is read, and commands (measured: 0.5 to 3.4 MiB)."""
 LEAST_COMPRESSED: Final = 1_024
 DISK: Final = 1 << 30
 HAPROXY_SIZE: Final = 64 * MIB
@@ -123,8 +127,23 @@ def _shared(front: Front, processes: int) -> tuple[Value, ...]:
         keys = math.ceil(front.cache.entries * A_KEY / MIB) * MIB
         parts.append((keys, f"{format_bytes(keys)} of keys"))
     if front.compression is not None:
-        taken = processes * COMPRESSOR
-        parts.append((taken, f"{processes} x {format_bytes(COMPRESSOR)} of zlib, one answer each"))
+        size, what = _compressor(front.compression)
+        parts.append(
+            (processes * size, f"{processes} x {format_bytes(size)} of {what}, one answer each")
+        )
     if not parts:
         return ()
     return (derived("shared_bytes", sum(p for p, _ in parts), " + ".join(w for _, w in parts)),)
+
+
+def _compressor(wanted: Compression) -> tuple[int, str]:
+    """Bytes for one answer, and of what: the largest that a client may ask for.
+
+    brotli's tables of places (`hash_longest_match_inc.h`): 2^17 of 4 bytes up to level 4, then
+    2^14 buckets, 2^15 from level 7 on, of 2^(level - 1) places.
+    """
+    if not wanted.brotli:
+        return COMPRESSOR, "zlib"
+    level = wanted.level
+    places = 1 << (17 if level < 5 else level - 1 + (14 if level < 7 else 15))
+    return 4 * places + BROTLI_REST, "brotli"

@@ -35,7 +35,7 @@ def resolved(front: Front, root: str, place: str) -> Front:
     files = tuple(_folder(row, at, root, place) for at, row in enumerate(front.files))
     errors = tuple(_page(row, at, root, place) for at, row in enumerate(front.errors))
     if front.compression is not None and front.compression.brotli and not brotli_module():
-        hint = "install `libnginx-mod-http-brotli-filter` (Debian 13 and later), or leave it out"
+        hint = "install `libnginx-mod-http-brotli-filter` (Debian 12 and later), or leave it out"
         fault = "nginx has no module for brotli here - at `$.edge.compression.brotli`"
         raise BadInput(fault, place=place, hint=hint)
     return msgspec.structs.replace(front, files=files, errors=errors)
