@@ -209,8 +209,8 @@ def _show_reload(planned: Planned) -> None:
     """What a reload takes beside the plan: the workers that drain while their successors serve."""
     workers = planned.path.hop("workers").processes
     drains, more = reload_room(planned)
-    many = f"{plural(drains, 'worker')} of {workers} at a time"
-    say.item("  reload: ", f"{format_bytes(more)} more, while {many} drain")
+    many = f"{drains} of {plural(workers, 'worker')}"
+    say.item("  reload: ", f"{format_bytes(more)} more, with {many} draining at a time")
 
 
 def reload_room(planned: Planned) -> tuple[int, float]:

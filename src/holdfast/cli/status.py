@@ -11,6 +11,7 @@ import msgspec
 from holdfast.cli import say
 from holdfast.cli.options import json_option
 from holdfast.cli.running import find_running, stack_argument
+from holdfast.model.errors import BadInput
 from holdfast.model.units import format_bytes, format_count, format_seconds, plural
 from holdfast.observe.process import read_memory
 from holdfast.stack.edge_process import children
@@ -61,7 +62,11 @@ def status(stack: str, as_json: bool) -> int:
 
 def _workers(running: Running) -> Iterator[Worker]:
     """Each worker with its row of the gauge, where it has one by now."""
-    gauge = Gauge(running.gauge)
+    try:
+        gauge = Gauge(running.gauge)
+    except OSError:  # it has ended since it was asked
+        hint = "it has ended just now; `holdfast up` starts one"
+        raise BadInput("the stack counts no more", place=running.gauge, hint=hint) from None
     try:
         rows = {row.pid: row for row in gauge.read()}
     finally:

@@ -90,8 +90,9 @@ class StackConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Of all slots `drains` at most have two workers at a time, a new and a former one (0: all).
     `bounds` are told to whoever asks for the stack's status.
 
-    `care` says when a worker is replaced by itself (its memory is a number, or nobody looks at it),
-    and `scale` how many there shall be.
+    `care` says when a worker is replaced by itself (its memory is a number, or nobody looks at it):
+    as it is never, so that a trial measures the workers that it has started. `scale` says how many
+    there shall be.
     """
 
     app: str
@@ -119,7 +120,7 @@ class StackConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sure: tuple[int, ...] = ()
     drains: int = 0
     bounds: tuple[Bound, ...] = ()
-    care: Care = Care()
+    care: Care = Care(deaf=0.0)
     scale: Scale = Scale()
 
     @property
