@@ -157,20 +157,27 @@ echo "apt-get $* $told" >>"$NOTES"
 exit "${APT_STATUS:-0}"
 """
 BARE = """mount -t tmpfs none /usr/sbin
+[ ! -e /usr/bin/systemd-analyze ] || mount --bind /dev/null /usr/bin/systemd-analyze
 [ -z "$PROGRAMS" ] || (cd /usr/sbin && printf '#!/bin/sh\nexit 0\n' | tee $PROGRAMS >/dev/null)
 chmod 755 /usr/sbin/* 2>/dev/null
 "$@" && status=0 || status=$?
 ls /usr/sbin | sed 's/^/left /' >>"$NOTES"
 exit "$status"
 """
-"""Runs words where /usr/sbin has nothing but PROGRAMS, which all end well; notes what is left."""
+"""Runs words where /usr/sbin has nothing but PROGRAMS, which all end well, and nobody has systemd's
+tools; notes what is left."""
 INSTALL = "apt-get -qqy --no-install-recommends install"
 
 
-def installed(clone: Clone, there: str = "", **env: str) -> tuple[int, list[str]]:
-    """Exit code and notes of `scripts/edges` on a Debian with these programs in /usr/sbin."""
-    for name, text in (("apt-get", APT), ("systemctl", STEP)):
+def installed(
+    clone: Clone, there: str = "", *, reads_units: bool = True, **env: str
+) -> tuple[int, list[str]]:
+    """Exit code and notes of `scripts/edges` on a Debian with these programs in /usr/sbin, and with
+    one that reads systemd's units."""
+    for name, text in (("apt-get", APT), ("systemctl", STEP), ("systemd-analyze", STEP)):
         clone.script(clone.bin / name, text)
+    if not reads_units:
+        (clone.bin / "systemd-analyze").unlink()
     clone.notes.write_text("")
     quiet = {"PATH": f"{clone.bin}:{os.defpath}", "NOTES": str(clone.notes), "HOLDFAST_SEED": ""}
     ended = subprocess.run(
@@ -195,6 +202,8 @@ def test_edges_are_installed_and_not_started(clone: Clone) -> None:
     assert installed(clone, APT_STATUS="100") == (100, [f"{INSTALL} nginx-light haproxy 101"])
     own = [f"{INSTALL} nginx-light haproxy 0", *off, "left policy-rc.d"]
     assert installed(clone, "policy-rc.d") == (0, own)
+    units = [f"{INSTALL} haproxy systemd 101", off[1], "left nginx"]
+    assert installed(clone, "nginx", reads_units=False) == (0, units)
 
 
 def test_all_tests_are_two_parts(clone: Clone) -> None:
