@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from holdfast.policy.slots import LIVE, RESET_S, TABLE, Happening, Slot, State, after, delay_s
+from holdfast.policy.decide import Kill, Seen, Wanted, decide
+from holdfast.policy.slots import (
+    LIVE,
+    RESET_S,
+    TABLE,
+    Happening,
+    Slot,
+    State,
+    after,
+    delay_s,
+    excused,
+)
 
 
 def test_the_table_reaches_every_state() -> None:
@@ -58,3 +69,24 @@ def test_long_service_starts_the_failures_afresh() -> None:
     long = after(ready, Happening.DIE, 100.0 + RESET_S)
     assert (short.failures, short.due_s) == (7, 100.0 + RESET_S - 1 + 10)
     assert (long.failures, long.due_s) == (1, 100.0 + RESET_S)
+
+
+@pytest.mark.parametrize("state", [State.STARTING, State.DRAINING])
+def test_who_was_not_looked_after_has_as_much_longer(state: State) -> None:
+    """A start or a drain that was in time before a standstill of the supervisor is so after it."""
+    wanted = Wanted(slots=1, grace_s=5.0, start_s=8.0)
+    before = Slot(0, state, generation=1, since_s=100.0)
+    assert Kill(0) in decide(wanted, Seen((before,), served=True), 111.0)
+    later = excused(before, 10.0, 111.0)
+    assert Kill(0) not in decide(wanted, Seen((later,), served=True), 111.0)
+    assert Kill(0) in decide(wanted, Seen((later,), served=True), 118.0)
+
+
+def test_a_standstill_moves_nothing_past_now_and_nobody_who_serves() -> None:
+    """What began as it ended began then, and how long a worker has served is as it was."""
+    late = Slot(0, State.DRAINING, since_s=109.0)
+    assert excused(late, 10.0, 111.0).since_s == 111.0
+    for state in State:
+        if state not in {State.STARTING, State.DRAINING}:
+            slot = Slot(0, state, since_s=100.0, due_s=105.0)
+            assert excused(slot, 10.0, 111.0) == slot

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.cli.running import ask as order
 from holdfast.model.care import Care
 from holdfast.stack.care import own_bytes
+from holdfast.stack.orders import Running, Status
 from holdfast.stack.process import StackProcess
 from tests.edges import INSTALLED
 from tests.helpers import wait_until
@@ -25,11 +27,14 @@ from tests.stack.driving import (
     wait_for_in_flight,
 )
 from tests.stack.edges import behind, open_sockets
+from tests.stack.standing import let_pass, standing_still
 
 pytestmark = pytest.mark.slow
 
 MIB = 2**20
 FEW = 100
+DEAF_S = 4.0
+"""Twice what a look counts at most."""
 
 
 def generations(stack: StackProcess) -> list[int]:
@@ -88,6 +93,25 @@ def test_a_worker_that_stands_still_for_a_while_loses_nothing(edge: str) -> None
         wait_until(lambda: open_sockets(stack.supervisor_pid) > at_rest, what="asked")
         os.kill(stopped.pid, signal.SIGCONT)
         assert [client.status() for client in clients] == [200] * FEW
+        wait_until(lambda: open_sockets(stack.supervisor_pid) == at_rest, what="answered")
+        assert log.of("outdated") == log.of("died") == []
+        assert generations(stack) == [1, 1]
+
+
+def test_a_supervisor_that_stands_still_itself_blames_nobody() -> None:
+    """What it did not look at is not counted: a worker has as long as before, and answers."""
+    with running(care=Care(deaf=DEAF_S)) as stack, crowd(stack.port, FEW) as clients:
+        wait_for_in_flight(stack, FEW)
+        log = Log(stack)
+        at_rest = min(open_sockets(stack.supervisor_pid) for _ in range(5))
+        with standing_still(stack.workers()[0].pid):
+            wait_until(lambda: open_sockets(stack.supervisor_pid) > at_rest, what="asked")
+            with standing_still(stack.supervisor_pid):
+                let_pass(DEAF_S)
+            for _ in range(2):  # it has looked between the two
+                (seen,) = order(stack.serving.control, Status())
+                assert isinstance(seen, Running)
+        assert answered(clients) == FEW
         wait_until(lambda: open_sockets(stack.supervisor_pid) == at_rest, what="answered")
         assert log.of("outdated") == log.of("died") == []
         assert generations(stack) == [1, 1]

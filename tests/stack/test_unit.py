@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.stack.edge_process import children
 from holdfast.stack.limits import raise_nofile
 from tests.cli.run import UNPRIVILEGED, environment, holdfast
 from tests.helpers import free_port
 from tests.stack.driving import APPS, BUSY, crowd
+from tests.stack.standing import family
 from tests.stack.systemd import Systemd, started
 
 WORDS = ("up", "held:app", "--app-dir", str(APPS), "-n", "2k", "--edge", "none")
@@ -33,11 +33,6 @@ def argv(text: str, run_dir: Path) -> list[str]:
     limit = f"--nofile={said(text, 'LimitNOFILE')}"
     line = said(text, "ExecStart").replace("%t/holdfast-held", str(run_dir))
     return [*UNPRIVILEGED, "prlimit", limit, *shlex.split(line)]
-
-
-def family(pid: int) -> list[int]:
-    """A process, and all that it has started."""
-    return [pid, *(each for child in children(pid) for each in family(child))]
 
 
 def tasks(pid: int) -> int:

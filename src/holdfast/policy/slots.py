@@ -119,6 +119,16 @@ def restored(former: Slot, failed: Slot) -> Slot:
     return msgspec.structs.replace(former, newest=failed.newest)
 
 
+def excused(slot: Slot, for_s: float, now_s: float) -> Slot:
+    """The slot once nobody has looked after it for the `for_s` seconds up to now.
+
+    What its worker has to do in time, start or drain, may last so much longer.
+    """
+    if slot.state not in {State.STARTING, State.DRAINING}:
+        return slot
+    return msgspec.structs.replace(slot, since_s=min(slot.since_s + for_s, now_s))
+
+
 def killed(slot: Slot) -> Slot:
     """The slot once its worker was told to die; its state changes when the worker has."""
     return msgspec.structs.replace(slot, killed=True)

@@ -16,7 +16,7 @@ import msgspec
 
 from holdfast.model.errors import BadInput, HoldfastError
 from holdfast.policy.decide import Action, GiveUp, Kill, Seen, Start, Stop, Wanted, decide, next_s
-from holdfast.policy.slots import Happening, Slot, State, after, killed
+from holdfast.policy.slots import Happening, Slot, State, after, excused, killed
 from holdfast.stack.config import EdgeEvent, EdgeKind, StackConfig
 from holdfast.stack.edge_hosts import Hosts
 from holdfast.stack.edge_process import PROGRAMS, EdgeProcess, Program, found, unprivileged
@@ -141,6 +141,10 @@ class Edge:
         if self._renewal is not None and self._served:
             due_s = min(due_s, self._renewal.step(now_s, self.processes()))
         return due_s if self._hosts is None else min(due_s, self._hosts.step(self._any(), now_s))
+
+    def excuse(self, for_s: float, now_s: float) -> None:
+        """The supervisor stood still for so long: no process's time counts against it."""
+        self._slots = [excused(slot, for_s, now_s) for slot in self._slots]
 
     def stop(self, *, hurry: bool) -> None:
         """Take no new connection, finish what is held, and end; kill instead in a `hurry`."""

@@ -11,6 +11,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
@@ -55,6 +56,10 @@ from holdfast.stack.seen import running
 from holdfast.stack.slot_sockets import SlotSockets
 from holdfast.stack.warden import Brood
 from holdfast.stack.workers import Workers
+
+STILL_S: Final = 1.0
+"""A turn that comes so much later than it was wanted: the supervisor was stopped, or its machine.
+A busy machine makes one wait for less."""
 
 
 class Supervisor:
@@ -154,8 +159,10 @@ class Supervisor:
         undo.callback(self._listening.close)
 
     def _go_on(self) -> None:
+        due_s = math.inf
         while True:
             now_s = time.monotonic()
+            self._excuse(now_s - due_s, now_s)
             edge_due_s = None if self._edge is None else self._step(self._edge, now_s)
             cared_s = self._look_after(now_s)
             due_s = min(cared_s, self._workers.step(now_s))
@@ -168,8 +175,16 @@ class Supervisor:
                 if not self._stays:
                     return
             due_s = min(due_s, self._turn(now_s))
-            due_s = due_s if edge_due_s is None else min(due_s, edge_due_s)
+            due_s = max(now_s, due_s if edge_due_s is None else min(due_s, edge_due_s))
             self._loop.wait(max(0.0, due_s - time.monotonic()))
+
+    def _excuse(self, late_s: float, now_s: float) -> None:
+        """Where this turn comes that late we stood still ourselves, and blame nobody for it."""
+        if late_s < STILL_S:
+            return
+        self._workers.excuse(late_s, now_s)
+        if self._edge is not None:
+            self._edge.excuse(late_s, now_s)
 
     def _look_after(self, now_s: float) -> float:
         """Replace and scale, as long as it serves; when that wants to be done again."""

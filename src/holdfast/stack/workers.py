@@ -26,7 +26,7 @@ from holdfast.policy.decide import (
     decide,
     next_s,
 )
-from holdfast.policy.slots import LIVE, Happening, Slot, State, after, killed, restored
+from holdfast.policy.slots import LIVE, Happening, Slot, State, after, excused, killed, restored
 from holdfast.stack.config import Event, Kind, StackConfig
 from holdfast.stack.crew import Worker
 from holdfast.stack.edge_slots import Moved
@@ -104,6 +104,11 @@ class Workers:
         due_s = next_s(self._wanted, self._seen(), now_s)
         others = (self._logs_due_s, *self._hidden.values())
         return min(others) if due_s is None else min(due_s, *others)
+
+    def excuse(self, for_s: float, now_s: float) -> None:
+        """The supervisor stood still for so long: nobody's time counts against it."""
+        self._slots = [excused(slot, for_s, now_s) for slot in self._slots]
+        self._leaving = {i: excused(s, for_s, now_s) for i, s in self._leaving.items()}
 
     def stop(self, *, hurry: bool = False, grace_s: float | None = None) -> None:
         """Take nothing new, finish what is held within `grace_s`, and end; kill in a `hurry`."""
