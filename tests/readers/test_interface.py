@@ -32,6 +32,11 @@ HIDDEN = (
     "@wrapped\ndef app(environ, start_response):\n    pass",
     "app = [].append(1)",
     "class app:\n    pass",
+    "from flask import Flask\napp = Flask(__name__)\napp, other = wrapped(app)",
+    "from flask import Flask\napp = Flask(__name__)\nfor app in wrapped(app):\n    pass",
+    "from flask import Flask\napp = Flask(__name__)\nif (app := wrapped(app)):\n    pass",
+    "app = a" + ".b" * 5_000,
+    "app = " + "-" * 10_000 + "1",
     "\0",
 )
 
@@ -46,3 +51,10 @@ def test_a_text_shows_what_its_app_speaks(text: str) -> None:
 def test_nothing_is_guessed(text: str) -> None:
     """What is wrapped, made twice, below a condition or by an unknown name shows nothing."""
     assert written_interface(text, "app") is None
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_text_that_python_warns_of_is_read_in_silence() -> None:
+    """What its compiler says of it is for whoever imports it."""
+    text = r"from flask import Flask; DIGITS = '\d'; app = Flask(__name__)"
+    assert written_interface(text, "app") == "WSGI"

@@ -24,21 +24,26 @@ def interface_of(app: str, app_dir: str, env: dict[str, str]) -> tuple[str, str]
 
     `env` is what the project sets for the app.
     """
-    module, _, attribute = app.partition(":")
-    text = _text(Path(app_dir), module)
-    found = None if text is None else written_interface(text, attribute)
+    found = shown_interface(app, app_dir)
     if found is not None:
         return found, "its text shows it"
     return _asked(app, app_dir, env), "it was imported and looked at"
 
 
+def shown_interface(app: str, app_dir: str) -> str | None:
+    """The interface that the text of `module:attribute` shows; None where it shows none."""
+    module, _, attribute = app.partition(":")
+    text = _text(Path(app_dir), module)
+    return None if text is None else written_interface(text, attribute)
+
+
 def _text(folder: Path, module: str) -> str | None:
-    """The module's source, where it is a file of the folder."""
+    """The module's source, where it is a file of the folder that can be read."""
     place = folder.joinpath(*module.split("."))
-    for file in (place.with_suffix(".py"), place / "__init__.py"):
+    for file in (Path(f"{place}.py"), place / "__init__.py"):
         try:
             return file.read_text("utf-8")
-        except (OSError, UnicodeDecodeError):
+        except (OSError, ValueError):
             continue
     return None
 

@@ -7,6 +7,7 @@ is not known here.
 from __future__ import annotations
 
 import ast
+import warnings
 from typing import Final
 
 MAKERS: Final = {
@@ -29,15 +30,12 @@ _WSGI: Final = ["environ", "start_response"]
 
 def written_interface(text: str, attribute: str) -> str | None:
     """ASGI, WSGI or Tornado, where the module's text shows what `attribute` is; None elsewhere."""
-    try:
-        module = ast.parse(text)
-    except (SyntaxError, ValueError):
+    module = _parsed(text)
+    made = [node for node in module.body if attribute in _makes(node)]
+    bound = [node for node in ast.walk(module) if attribute in _binds(node)]
+    if len(made) != 1 or len(bound) != 1:
         return None
-    names = _imported(module)
-    made = [node for node in ast.walk(module) if attribute in _binds(node)]
-    if len(made) != 1 or made[0] not in module.body:
-        return None
-    (one,) = made
+    (one,), names = made, _imported(module)
     if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef):
         asked = [argument.arg for argument in one.args.args]
         if one.decorator_list:
@@ -47,6 +45,16 @@ def written_interface(text: str, attribute: str) -> str | None:
         return "WSGI" if asked == _WSGI else None
     value = getattr(one, "value", None)
     return MAKERS.get(_full(value.func, names)) if isinstance(value, ast.Call) else None
+
+
+def _parsed(text: str) -> ast.Module:
+    """The text as Python, empty where it is none; warnings of it are for whoever imports it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return ast.Module([], [])
 
 
 def _imported(module: ast.Module) -> dict[str, str]:
@@ -63,13 +71,22 @@ def _imported(module: ast.Module) -> dict[str, str]:
     return found
 
 
-def _binds(node: ast.AST) -> set[str]:
-    """The names that a statement binds."""
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+def _makes(node: ast.stmt) -> set[str]:
+    """The names that a statement makes, each by itself."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         return {node.name}
-    if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+    if isinstance(node, ast.Assign | ast.AnnAssign):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         return {each.id for each in targets if isinstance(each, ast.Name)}
+    return set()
+
+
+def _binds(node: ast.AST) -> set[str]:
+    """The names that a part of a text binds by itself, in whatever way."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return {node.name}
+    if isinstance(node, ast.Name):
+        return set() if isinstance(node.ctx, ast.Load) else {node.id}
     if isinstance(node, ast.Import | ast.ImportFrom):
         return {alias.asname or alias.name for alias in node.names}
     return set()
