@@ -7,14 +7,13 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
-from holdfast.checks.alias_slash import ALIAS
 from holdfast.checks.audit import audit
 from holdfast.checks.catalog import LAWS
 from holdfast.checks.effective import CHANGED
 from holdfast.checks.gone import DIRECTIVE
 from holdfast.model.finding import Finding
 from holdfast.model.path import Count, Hop, Host, Path, Protocol
-from holdfast.model.values import Source, Value, assumed, observed
+from holdfast.model.values import ALIAS, Source, Value, assumed, observed
 from tests.checks.paths import (
     GIB,
     demand,

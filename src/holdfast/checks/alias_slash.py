@@ -6,11 +6,9 @@ from collections.abc import Iterator
 
 from holdfast.checks.law import Law, Subject, finding
 from holdfast.model.finding import Finding, Severity
-from holdfast.model.values import Value
+from holdfast.model.values import ALIAS, Value
 
 CODE = "HF601"
-ALIAS = "alias "
-"""Before the prefix of a location, as a hop's value has what stands in the prefix's place."""
 
 
 def check(subject: Subject) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from holdfast.checks.walls import said
 from holdfast.model.finding import Finding, Severity
 from holdfast.model.path import Hop, Path
 from holdfast.model.units import format_seconds
-from holdfast.model.values import Value, derived
+from holdfast.model.values import SOMETIMES, Value, derived
 from holdfast.programs import gunicorn, haproxy_rows, nginx_rows
 from holdfast.programs.rows import Setting, effective
 
@@ -69,7 +69,7 @@ def waiting(hop: Hop) -> Value | None:
 
 def _sometimes(hop: Hop) -> list[Value]:
     """How long the edge waits for an answer to the requests that its rules pick."""
-    setting = f"{haproxy_rows.SOMETIMES}{WAITS.get(hop.program, '')}"
+    setting = f"{SOMETIMES}{WAITS.get(hop.program, '')}"
     return [value for value in hop.values if value.setting == setting and value.value is not None]
 
 

@@ -17,6 +17,12 @@ has set its own.
 """
 
 
+ALIAS = "alias "
+"""Before the prefix of a location, as the setting of what stands in the prefix's place."""
+SOMETIMES = "set_"
+"""Before a setting: what a rule says instead for the requests that it picks."""
+
+
 class Source(Enum):
     """Where a value came from."""
 

@@ -5,6 +5,7 @@ Defaults of 2.6 were run (2.6.12, `tests/law3`); those up to 3.x are from its so
 
 from __future__ import annotations
 
+from holdfast.model.values import SOMETIMES
 from holdfast.programs import tls_rows
 from holdfast.programs.rows import Change, Setting, alive
 
@@ -215,8 +216,6 @@ TIMEOUTS = (
     _timeout("timeout_tunnel_s", "How long an upgraded connection may be silent.", "1.5"),
     _timeout("timeout_http_keep_alive_s", "How long an idle client stays connected.", "1.4"),
 )
-SOMETIMES = "set_"
-"""Before the setting of a timeout: what a rule says instead for the requests that it picks."""
 RULED = tuple(
     Setting(
         f"{SOMETIMES}timeout_{of}_s",

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from holdfast.model.path import Protocol
-from holdfast.model.values import Place, Value, derived
+from holdfast.model.values import SOMETIMES, Place, Value, derived
 from holdfast.readers import haproxy_rows as rows
 from holdfast.readers.address import Address, address, unix
 from holdfast.readers.amounts import count
 from holdfast.readers.contract import Fault, Listen, Problems, Row, Server
-from holdfast.readers.haproxy_rules import SOMETIMES, ruled, timed
+from holdfast.readers.haproxy_rules import ruled, timed
 from holdfast.readers.haproxy_text import ENVIRONMENT, Line
 from holdfast.readers.text import Word, written
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from holdfast.model.values import Value
+from holdfast.model.values import SOMETIMES, Value
 from holdfast.readers import haproxy_rows as rows
 from holdfast.readers.amounts import count, haproxy_seconds
 from holdfast.readers.contract import Fault, Problems, Row
@@ -14,8 +14,6 @@ from holdfast.readers.text import written
 FULL = ("queue(", "be_conn_free(")
 """What rules ask of a backend: the requests that wait for its servers, and places that are free."""
 CONDITION = frozenset(("if", "unless"))
-SOMETIMES = "set_"
-"""Before a timeout's setting where a rule sets it for some requests only."""
 
 
 class Timed(msgspec.Struct, frozen=True):

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 
-from holdfast.model.values import Value
+from holdfast.model.values import ALIAS, Value
 from holdfast.readers.nginx_text import Directive
 from holdfast.readers.text import written
 
-ALIAS = "alias "
-"""Before the prefix of a location, as the setting of its `alias`."""
 _HOW = re.compile(r"(\^~|=|~\*?|@)?(.*)", re.DOTALL)
 
 
