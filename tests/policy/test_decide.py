@@ -18,6 +18,7 @@ from holdfast.policy.decide import (
     next_s,
 )
 from holdfast.policy.slots import LIVE, Happening, Slot, State, after, killed
+from tests.policy.world import World
 
 WANTED = Wanted(slots=2, grace_s=30.0, start_s=10.0)
 NOTHING = Wanted(slots=0, grace_s=30.0, start_s=10.0)
@@ -125,41 +126,25 @@ def test_hurry_kills_what_drains() -> None:
     assert decide(hurry, seen(Slot(0, State.DRAINING, 1, since_s=5.0)), 5.0) == (Kill(0),)
 
 
-class World:
-    """Acts on decisions as the supervisor does, and holds what must never happen."""
+class Started(World):
+    """A stack that starts, and what must never happen in it."""
 
     def __init__(self, slots: int) -> None:
-        self.now_s = 0.0
-        self.slots = [Slot(index) for index in range(slots)]
+        super().__init__(Slot(index) for index in range(slots))
         self.served = False
         self.wanted = Wanted(slots=slots, grace_s=5.0, start_s=3.0, at_once=2)
 
-    def happen(self, index: int, happening: Happening) -> None:
-        self.slots[index] = after(self.slots[index], happening, self.now_s)
+    def decided(self) -> tuple[Action, ...]:
+        return decide(self.wanted, Seen(tuple(self.slots), self.served), self.now_s)
 
     def act(self, action: Action) -> None:
-        match action:
-            case Start(slot=index, generation=generation):
-                assert self.slots[index].state not in LIVE
-                self.happen(index, Happening.START)
-                assert self.slots[index].generation == generation
-            case Stop(slot=index):
-                self.happen(index, Happening.STOP)
-            case Kill(slot=index):
-                assert not self.slots[index].killed
-                self.slots[index] = killed(self.slots[index])
-            case GiveUp():
-                self.wanted = Wanted(slots=0, grace_s=5.0, start_s=3.0, hurry=True)
+        if isinstance(action, GiveUp):
+            self.wanted = Wanted(slots=0, grace_s=5.0, start_s=3.0, hurry=True)
+        else:
+            super().act(action)
 
     def settle(self) -> None:
-        for _ in range(10 * len(self.slots) + 10):
-            actions = decide(self.wanted, Seen(tuple(self.slots), self.served), self.now_s)
-            if not actions:
-                break
-            for action in actions:
-                self.act(action)
-        else:
-            raise AssertionError("decisions do not settle")
+        super().settle()
         assert sum(slot.state is State.STARTING for slot in self.slots) <= self.wanted.at_once
         if all(slot.state is State.READY for slot in self.slots):
             self.served = True
@@ -185,7 +170,7 @@ def test_no_slot_ever_has_two_workers_and_a_stop_ends_everything(
     slots: int, history: list[tuple[int, bool, float, int]]
 ) -> None:
     """Whatever workers do, a slot has one at most, decisions settle, and a stop ends in GONE."""
-    world = World(slots)
+    world = Started(slots)
     world.settle()
     for index, answers, passed_s, stop in history:
         world.now_s += passed_s

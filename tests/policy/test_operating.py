@@ -10,12 +10,12 @@ from holdfast.policy.decide import (
     Kill,
     Replace,
     Seen,
-    Start,
     Stop,
     Wanted,
     decide,
 )
 from holdfast.policy.slots import LIVE, Happening, Slot, State, after, killed, restored
+from tests.policy.world import World
 
 READY = State.READY
 
@@ -67,12 +67,11 @@ def test_a_former_worker_has_its_slot_again() -> None:
     assert after(again, Happening.REPLACE, 6.0).generation == 3
 
 
-class World:
-    """Acts on decisions as the supervisor does, with second workers beside first ones."""
+class Operated(World):
+    """A stack that serves, with second workers beside first ones."""
 
     def __init__(self, slots: int, drains: int) -> None:
-        self.now_s = 0.0
-        self.slots = [Slot(index, READY, 1) for index in range(slots)]
+        super().__init__(Slot(index, READY, 1) for index in range(slots))
         self.leaving: dict[int, Slot] = {}
         self.outdated: set[tuple[int, int]] = set()
         self.count, self.drains = slots, drains
@@ -96,41 +95,28 @@ class World:
         self.slots += [Slot(index) for index in range(len(self.slots), count)]
         self.count = count
 
-    def happen(self, index: int, happening: Happening) -> None:
-        self.slots[index] = after(self.slots[index], happening, self.now_s)
+    def decided(self) -> tuple[Action, ...]:
+        return decide(self.wanted(), self.seen(), self.now_s)
 
     def act(self, action: Action) -> None:
         match action:
-            case Start(slot=index, generation=generation):
-                assert self.slots[index].state not in LIVE
-                self.happen(index, Happening.START)
-                assert self.slots[index].generation == generation
             case Replace(slot=index):
                 assert index not in self.leaving
                 self.leaving[index] = self.slots[index]
                 self.happen(index, Happening.REPLACE)
-            case Stop(slot=index, generation=0):
-                self.happen(index, Happening.STOP)
-            case Stop(slot=index):
+            case Stop(slot=index, generation=former) if former:
                 self.drain_former(index)
-            case Kill(slot=index, generation=0):
-                self.slots[index] = killed(self.slots[index])
-            case Kill(slot=index):
+            case Kill(slot=index, generation=former) if former:
                 self.leaving[index] = killed(self.leaving[index])
+            case _:
+                super().act(action)
 
     def drain_former(self, index: int) -> None:
         if self.leaving[index].state is READY:
             self.leaving[index] = after(self.leaving[index], Happening.STOP, self.now_s)
 
     def settle(self) -> None:
-        for _ in range(10 * len(self.slots) + 10):
-            actions = decide(self.wanted(), self.seen(), self.now_s)
-            if not actions:
-                break
-            for action in actions:
-                self.act(action)
-        else:
-            raise AssertionError("decisions do not settle")
+        super().settle()
         replaced = [at for at, slot in self.leaving.items() if slot.state is READY]
         assert len(replaced) <= 1
 
@@ -182,7 +168,7 @@ def test_a_reload_never_takes_a_slot_from_its_clients(
     slots: int, drains: int, order: list[int]
 ) -> None:
     """Whoever answers or ends first, each slot has a worker that takes requests, all the time."""
-    world = World(slots, drains)
+    world = Operated(slots, drains)
     world.reload()
     for index in order:
         world.settle()
@@ -207,7 +193,7 @@ def test_whatever_happens_it_ends_as_wanted(
     slots: int, drains: int, history: list[tuple[str, int]]
 ) -> None:
     """After reloads, scalings and deaths in any order, as many slots serve as were asked for."""
-    world = World(slots, drains)
+    world = Operated(slots, drains)
     for what, number in history:
         index = number % len(world.slots)
         match what:
