@@ -105,6 +105,12 @@ ENGINES: Final = {
 }
 """By name; what the worker runs for each is a file of `worker/engines/`."""
 USUAL_ENGINE: Final = "uvicorn"
+USUAL_ENGINES: Final[dict[str, str]] = {
+    "ASGI": USUAL_ENGINE,
+    "WSGI": "gevent",
+    "Tornado": "tornado",
+}
+"""By interface: what serves an app that shows what it speaks, where nobody names an engine."""
 
 # Control messages, worker -> supervisor: {"type": READY}, {"type": CUT, "requests": n},
 # {"type": TOLD, "websockets": n, "streams": n}, or

@@ -77,9 +77,10 @@ def test_an_engine_holds_what_was_planned(engine: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_wsgi_app_on_the_usual_engine_is_told_which_serves_it() -> None:
-    """The error names the engine that serves the app."""
-    done = holdfast("up", APPS["WSGI"], "--app-dir", WAIT, "-n", "10", "--edge", "none")
+def test_a_wsgi_app_on_an_engine_of_another_kind_is_told_which_serves_it() -> None:
+    """What was said is obeyed, and the worker's refusal names the engine that serves the app."""
+    told = ("--engine", "uvicorn", "--edge", "none")
+    done = holdfast("up", APPS["WSGI"], "--app-dir", WAIT, "-n", "10", *told)
     assert done.returncode == 2
     assert "is a WSGI app" in done.stderr
     assert "--engine gevent" in done.stderr

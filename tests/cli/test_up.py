@@ -14,13 +14,16 @@ from pathlib import Path
 import pytest
 
 from tests.cli.run import WAIT, command, environment, holdfast, started, tried
+from tests.edges import PROGRAMS
 from tests.helpers import free_port, wait_until
 
 
 @contextmanager
-def serving(port: int, *words: str) -> Iterator[subprocess.Popen[str]]:
+def serving(
+    port: int, *words: str, app: str = "wait:app", mean_time: str = "1s"
+) -> Iterator[subprocess.Popen[str]]:
     """`holdfast up` of the waiting app, once it says that it serves."""
-    argv = ("up", "wait:app", "--app-dir", WAIT, "--port", str(port), "--mean-time", "1s", *words)
+    argv = ("up", app, "--app-dir", WAIT, "--port", str(port), "--mean-time", mean_time, *words)
     with started(*argv) as process:
         try:
             assert process.stderr is not None
@@ -40,6 +43,23 @@ def test_what_is_up_is_proved_with_three_witnesses() -> None:
     with serving(port, "--in-flight", "3k") as process:
         url = f"http://127.0.0.1:{port}/{{id}}"
         done = tried("prove", url, "-n", "2k", "--hold", "2s", "--mean-time", "1s", "--json")
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    result = json.loads(done.stdout)
+    assert (result["verdict"], done.returncode) == ("held", 0), result["reasons"]
+    assert result["witnesses"]["app"] >= 2_000
+    assert process.returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("edge", ["none", *PROGRAMS])
+def test_a_wsgi_app_is_served_without_a_word_of_its_engine(edge: str) -> None:
+    """Direct and behind each edge 2,000 are in flight in it, and none of them fails."""
+    port = free_port()
+    sized = ("--in-flight", "3k", "--edge", edge)
+    with serving(port, *sized, app="wait_wsgi:app", mean_time="3s") as process:
+        url = f"http://127.0.0.1:{port}/{{id}}"
+        done = tried("prove", url, "-n", "2k", "--hold", "3s", "--mean-time", "3s", "--json")
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
     result = json.loads(done.stdout)

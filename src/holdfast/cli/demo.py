@@ -87,7 +87,6 @@ def demo(**given: Any) -> int:
     app = given["app"]
     check_app(app)
     check_installed(given["edge"])
-    check_engine(given["engine"])
     check_http2(given["streams"])
     idle = given["idle"]
     options = Options(
@@ -106,6 +105,7 @@ def demo(**given: Any) -> int:
         streams=given["streams"],
     )
     options = preferred(options, given["prefer"], given["interface"])
+    check_engine(options.engine)
     told = {name: given[name] for name in ("hold_s", "out", "report", "as_json")}
     return prove_app(options, **told)
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 import click
 import msgspec
 
+from holdfast.cli.options import is_said
 from holdfast.facts.profiles import read_profiles
 from holdfast.model.errors import BadInput
 from holdfast.model.path import Hop
@@ -42,19 +43,20 @@ def engine_option(command: Callable[..., Any]) -> Callable[..., Any]:
         "--engine",
         type=click.Choice(list(ENGINES)),
         default=USUAL_ENGINE,
-        show_default=True,
-        help="What serves the app in a worker: ASGI, or WSGI (gevent, gthread, sync), or Tornado.",
+        help="What serves the app in a worker: ASGI, or WSGI (gevent, gthread, sync), or Tornado  "
+        "[default: gevent or tornado where its text shows WSGI or Tornado, else uvicorn]",
     )(command)
 
 
 def check_engine(name: str) -> None:
-    """Raise BadInput where the engine's package is not installed."""
+    """Raise BadInput where the engine's package is not installed, and why it is this engine."""
     row = ENGINES[name]
     if importlib.util.find_spec(row.distribution) is None:
+        install, said = f"install `holdfast[{row.extra}]`", is_said("engine")
         raise BadInput(
             f"the engine `{name}` needs `{row.distribution}`, which is not there",
-            place="--engine",
-            hint=f"install `holdfast[{row.extra}]`",
+            place="--engine" if said else "APP",
+            hint=install if said else f"its text shows {row.interface}: {install}",
         )
 
 

@@ -123,6 +123,12 @@ def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")(command)
 
 
+def is_said(name: str) -> bool:
+    """Whether the command line says the option, rather than its default."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source is click.core.ParameterSource.COMMANDLINE
+
+
 def check_app(app: str) -> None:
     """An app is written module:attribute; anything else is bad input before anything starts."""
     module, _, attribute = app.partition(":")

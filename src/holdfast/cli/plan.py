@@ -44,7 +44,7 @@ def plan(app: str, explain: bool, as_json: bool, **given: object) -> int:
     holdfast plan -n 50k --cores 16 --memory 32GiB --nofile 20k
     holdfast plan shop:app --app-dir examples/shop -n 50k --idle 5k
     holdfast plan shop:app -n 50k --json | jq .narrowest
-    holdfast plan site.wsgi:application -n 5k --engine gevent
+    holdfast plan mysite.wsgi:application -n 5k --engine gthread
     holdfast plan shop:app --app-dir examples/shop -n 5k --prefer memory
     """
     if app:

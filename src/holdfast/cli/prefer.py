@@ -16,6 +16,8 @@ from holdfast.cli.context import Options, find_project, plan_path
 from holdfast.cli.edges import AUTO, NONE
 from holdfast.cli.elsewhere import Elsewhere
 from holdfast.cli.interfaces import interface_of
+from holdfast.cli.options import is_said
+from holdfast.cli.usual import usual
 from holdfast.facts.rates import Rate, read_rates
 from holdfast.model.errors import BadInput, HoldfastError, Impossible
 from holdfast.model.front.front import Front
@@ -67,15 +69,16 @@ def preferred(
 ) -> Options:
     """The options with the engine and the edge that are preferred, and why in their notes.
 
-    As they are where nothing is. Raises BadInput where `--engine` was said too, or the app's
-    interface cannot be told, and what the first pair is refused for where all are.
+    Where nothing is preferred, with the usual engine of what the app's text shows. Raises BadInput
+    where `--engine` was said too, or the app's interface cannot be told, and what the first pair is
+    refused for where all are.
     """
     if prefer is None:
         if interface is not None:
             hint = "say `--prefer throughput` or `--prefer memory` too, or leave it out"
             raise BadInput("`--interface` is for `--prefer`", place="--interface", hint=hint)
-        return options
-    if _is_said("engine"):
+        return usual(options)
+    if is_said("engine"):
         hint = f"leave one out: `--prefer` chooses the engine, `--engine {options.engine}` names it"
         refuse_prefer(prefer, f"`--engine {options.engine}`", hint)
     edges = (options.edge,) if edge_is_fixed else _edges(options)
@@ -90,12 +93,6 @@ def preferred(
     return msgspec.structs.replace(options, engine=pair.engine, edge=pair.edge, said=told)
 
 
-def _is_said(name: str) -> bool:
-    """Whether the command line says the option, rather than its default."""
-    source = click.get_current_context().get_parameter_source(name)
-    return source is click.core.ParameterSource.COMMANDLINE
-
-
 def _is_here(engine: str) -> bool:
     return importlib.util.find_spec(ENGINES[engine].distribution) is not None
 
@@ -105,10 +102,10 @@ def _edges(options: Options) -> tuple[str, ...]:
 
     `--edge auto` asks for an edge, and so do `[edge]` in the project's file and `--tls`.
     """
-    if _is_said("edge") and options.edge != AUTO:
+    if is_said("edge") and options.edge != AUTO:
         return (options.edge,)
     there = tuple(name for name in get_args(Program) if _is_there(name, options.host))
-    asks = _is_said("edge") or options.tls or find_project(options).edge != Front()
+    asks = is_said("edge") or options.tls or find_project(options).edge != Front()
     if there and asks:
         return there
     return (*there, NONE)

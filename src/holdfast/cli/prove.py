@@ -91,7 +91,6 @@ def prove(target: str, **given: Any) -> int:
         check_spoken(None, given["streams"], given["ca"])
         given["edge"] = NONE
     check_installed(given["edge"])
-    check_engine(given["engine"])
     names = Options.__struct_fields__
     wanted = {key: value for key, value in given.items() if key in names}
     if by_rate is not None:
@@ -99,6 +98,7 @@ def prove(target: str, **given: Any) -> int:
     options = msgspec.structs.replace(Options(app=target, **wanted), here=True)
     wish = given["prefer"], given["interface"]
     options = preferred(options, *wish, edge_is_fixed=profile_out is not None)
+    check_engine(options.engine)
     told = {name: given[name] for name in ("hold_s", "out", "report", "as_json")}
     if profile_out is not None:
         from holdfast.cli.profiling import profile_app

@@ -73,14 +73,14 @@ def up(app: str, as_json: bool, explain: bool, print_unit: bool, **given: object
     \b
     holdfast up shop:app --app-dir examples/shop --in-flight 50k
     holdfast up main:app --port 8080 --in-flight 2k --grace 60s
-    holdfast up site.wsgi:application --engine gevent
+    holdfast up mysite.wsgi:application --in-flight 2k
     holdfast up main:app -n 2k --print-unit
     """
     check_installed(str(given["edge"]))
-    check_engine(str(given["engine"]))
     named = ("address", "port", "grace_s", "max_workers", "run_dir")
     told: dict[str, Any] = {name: given.pop(name) for name in named}
     options = make_options(app, given)
+    check_engine(options.engine)
     project = find_project(options)
     check_served(app, project.edge)
     told["max_workers"] = told["max_workers"] or project.scale.most

@@ -6,7 +6,7 @@ import inspect
 import sys
 from typing import Any, Final
 
-from holdfast.wire import ENGINES, Interface
+from holdfast.wire import USUAL_ENGINES, Interface
 from holdfast.worker.failure import Failure
 
 SPELLED: Final = {
@@ -18,7 +18,6 @@ _LAST: Final[dict[tuple[str, ...], Interface]] = {
     ("scope", "receive", "send"): "ASGI",
     ("environ", "start_response"): "WSGI",
 }
-_FIRST_OF: Final = {"ASGI": "uvicorn", "WSGI": "gevent", "Tornado": "tornado"}
 
 
 def must_speak(wanted: Interface, engine: str, target: str, app: Any, place: str | None) -> None:
@@ -60,10 +59,7 @@ def speaks(app: Any) -> Interface | None:
 
 
 def _hint(spoken: Interface, wanted: Interface) -> str:
-    engine = _FIRST_OF[spoken]
-    if engine not in ENGINES:
-        return "wrap it, for example with `a2wsgi.WSGIMiddleware`"
-    ways = f"run it with `--engine {engine}`"
+    ways = f"run it with `--engine {USUAL_ENGINES[spoken]}`"
     if (spoken, wanted) == ("WSGI", "ASGI"):
         ways += ", or wrap it, for example with `a2wsgi.WSGIMiddleware`"
     return ways
