@@ -166,6 +166,7 @@ exit "$status"
 """
 """Runs words where /usr/sbin has nothing but PROGRAMS, which all end well, and nobody has systemd's
 tools; notes what is left."""
+NGINX = "nginx-light libnginx-mod-http-brotli-filter"
 INSTALL = "apt-get -qqy --no-install-recommends install"
 
 
@@ -195,12 +196,12 @@ def installed(
 def test_edges_are_installed_and_not_started(clone: Clone) -> None:
     """Packages are forbidden to start services as long as it takes, and what came is disabled."""
     off = ["systemctl disable nginx", "systemctl disable haproxy"]
-    assert installed(clone) == (0, [f"{INSTALL} nginx-light haproxy 101", *off])
+    assert installed(clone) == (0, [f"{INSTALL} {NGINX} haproxy 101", *off])
     one = [f"{INSTALL} haproxy 101", "systemctl disable haproxy", "left nginx"]
     assert installed(clone, "nginx") == (0, one)
     assert installed(clone, "nginx haproxy") == (0, ["left haproxy", "left nginx"])
-    assert installed(clone, APT_STATUS="100") == (100, [f"{INSTALL} nginx-light haproxy 101"])
-    own = [f"{INSTALL} nginx-light haproxy 0", *off, "left policy-rc.d"]
+    assert installed(clone, APT_STATUS="100") == (100, [f"{INSTALL} {NGINX} haproxy 101"])
+    own = [f"{INSTALL} {NGINX} haproxy 0", *off, "left policy-rc.d"]
     assert installed(clone, "policy-rc.d") == (0, own)
     units = [f"{INSTALL} haproxy systemd 101", off[1], "left nginx"]
     assert installed(clone, "nginx", reads_units=False) == (0, units)
