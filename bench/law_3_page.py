@@ -97,10 +97,11 @@ def engines(found: dict[str, Any]) -> list[str]:
         best = [run["predicted"]["best"] for run in every]
         off = [abs(run["met"]["held"] - run["predicted"]["best"]) for run in ended]
         failed = sum(sum(run.get("failed_at_sure", {}).values()) for run in every)
+        acts_drawn = sorted({act(run["predicted"]) for run in every})
         lines.append(
             f"| {stack['engine']} | {stack['place']} | {every[0]['predicted']['resource']} "
             f"| {len(every)} | {min(best)} to {max(best)} | {max(off, default='-')} | {failed} "
-            f"| {act(every[0]['predicted'])} | {sum(map(act_as_said, ended))} |"
+            f"| {', '.join(acts_drawn)} | {sum(map(act_as_said, ended))} |"
         )
     return [*lines, "", f"{len(found['runs'])} runs, {law_broken(found)}"]
 
