@@ -18,12 +18,15 @@ SEED = int(os.environ.get("HOLDFAST_SEED", "0"))
 
 ALONE = ("tests/cli/", "tests/proof/")
 """Where tests judge a run, which other load makes void, or change the machine's settings."""
+BESIDE = ("tests/cli/test_audit.py", "tests/cli/test_audit_noise.py", "tests/proof/test_report")
+"""Of those, who only reads files."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the slow tests of those folders `alone`."""
     for item in items:
-        if item.nodeid.startswith(ALONE) and item.get_closest_marker("slow"):
+        judges = item.nodeid.startswith(ALONE) and not item.nodeid.startswith(BESIDE)
+        if judges and item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.alone)
 
 
