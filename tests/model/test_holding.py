@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.model.chance import erlang_c, fullest, mean_wait
+from holdfast.model.chance import erlang_c, fits_by, fullest, fullest_by, mean_wait
 from holdfast.model.holding import UNLIMITED, holds, walls
 from holdfast.model.limit import Holds
 from holdfast.model.path import Demand, Kind, Spread
@@ -44,6 +44,22 @@ def test_the_quantile_is_the_exact_one(items: int, bins: int) -> None:
     for miss in (1e-2, 1e-6, 1e-9):
         above = (k for k in range(items + 1) if sum(weights[k + 1 :]) / bins**items <= miss)
         assert fullest(items, bins, miss) == next(above)
+
+
+@given(
+    st.integers(0, 30_000),
+    st.one_of(st.just(1.0), st.floats(1.0, 120.0)),
+    st.integers(1, 300),
+    st.sampled_from((0.01, 1e-6, 1e-9)),
+    st.integers(-3, 3),
+)
+def test_whether_it_fits_is_known_without_the_quantile(
+    items: int, together: float, bins: int, miss: float, beside: int
+) -> None:
+    """What is at most a room fits in it, and nothing else does: right beside the quantile too."""
+    most = fullest_by(items, together, bins, miss)
+    for room in {max(0, most + beside), most // 2, items}:
+        assert fits_by(items, together, bins, miss, room) == (most <= room)
 
 
 def test_the_quantile_of_any_number() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from holdfast.model.chance import fits, fullest
 from holdfast.model.path import Demand, Host, Kind, Path
 from holdfast.programs.catalog import path_limits, path_walls
 from holdfast.sizing.layout import EdgeLayout
@@ -91,3 +92,13 @@ def test_fewer_workers_hold_less(edge: EdgeLayout | None) -> None:
     assert sure[-1] == min(holds.sure for _, holds in path_walls(path, asked)) >= 50_000
     assert list(sure) == sorted(sure)
     assert sure[0] < 50_000
+
+
+def test_what_slots_hold_is_known_in_few_steps() -> None:
+    """Law 9: of each number of slots the chances are looked at 50 times, not 50 times over."""
+    asked, path, most = demand(50_000), sized(50_000), 200
+    fits.cache_clear()
+    fullest.cache_clear()
+    assert len(sure_by_slots(path, asked, most)) == most
+    assert fits.cache_info().misses <= 50 * most
+    assert fullest.cache_info().misses <= most

@@ -36,6 +36,23 @@ def fullest_by(items: int, together: float, bins: int, miss: float) -> int:
     return min(items, math.ceil(fullest(math.ceil(items / together), bins, miss) * together))
 
 
+@lru_cache(maxsize=65_536)
+def fits(items: int, bins: int, miss: float, room: int) -> bool:
+    """Whether `fullest` is at most `room`: one look at the tail, where finding it takes ten."""
+    if bins <= 1 or items <= room:
+        return items <= room
+    return room >= math.ceil(items / bins) and _binomial_above(room, items, 1 / bins) <= miss
+
+
+def fits_by(items: int, together: float, bins: int, miss: float, room: int) -> bool:
+    """Whether `fullest_by` is at most `room`."""
+    if together > 1 and items > room:
+        whole = int(room // together)
+        whole += math.ceil((whole + 1) * together) <= room  # as `fullest_by` rounds
+        items, room = math.ceil(items / together), whole
+    return fits(items, bins, miss, room)
+
+
 def _binomial_above(count: int, items: int, p: float) -> float:
     """P(X > count) for X ~ Binomial(items, p) and count at or above the mean.
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from holdfast.model.chance import fullest, fullest_by, mean_wait
+from holdfast.model.chance import fits_by, fullest, mean_wait
 from holdfast.model.limit import Holds, Limit
 from holdfast.model.path import Count, Demand, Spread
 
@@ -67,7 +67,7 @@ def _sure(limit: Limit, demand: Demand, one: int, onset: int, idle: int) -> int:
         free = (limit.capacity - limit.own - parked) * limit.onset
         room = _per_scope(free, limit.per_request)
         by = limit.together
-        return _largest(lambda n: fullest_by(n, by, limit.scopes, demand.miss) <= room, onset)
+        return _largest(lambda n: fits_by(n, by, limit.scopes, demand.miss, room), onset)
     return onset - limit.scopes
 
 
@@ -79,7 +79,7 @@ def _in_groups(limit: Limit, demand: Demand, one: int, idle: int) -> int:
     if limit.among is Spread.HASH:
         by = limit.together
         most = room * limit.groups
-        return _largest(lambda n: fullest_by(n, by, limit.groups, demand.miss) <= room, most)
+        return _largest(lambda n: fits_by(n, by, limit.groups, demand.miss, room), most)
     return max(0, room - limit.apart) * limit.groups
 
 
