@@ -49,6 +49,8 @@ PAIRS: Final = [
 """Each way once, and both interfaces."""
 ALL: Final = [_pair(way, engine) for way in PROGRAMS for engine in RUN_ENGINES]
 """Both edges with both interfaces."""
+EVERY: Final = [_pair(way, engine) for way in WAYS for engine in RUN_ENGINES]
+"""And both without an edge."""
 _WAIT = Path(__file__).parents[2] / "examples" / "wait" / "wait.py"
 _APPS = {"ASGI": "versioned", "WSGI": "versioned_wsgi"}
 _CEILING_S: Final = 90.0
