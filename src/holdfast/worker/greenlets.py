@@ -34,6 +34,20 @@ def serve_connections(asked: Asked) -> int:
     return 0
 
 
+class _Name:
+    """A listener's name, which each connection asks for as it begins.
+
+    Many are taken in at once and begin one after the other: the listener may be closed by then.
+    """
+
+    def __init__(self, listener: Any) -> None:
+        self._name = listener.getsockname()
+
+    def getsockname(self) -> Any:
+        """As it was while the listener was open."""
+        return self._name
+
+
 class _Worker(gunicorn.Told, GeventWorker):  # type: ignore[misc]
     """Its own loop looks up once a second, and waits for idle clients: ours does neither."""
 
@@ -43,7 +57,7 @@ class _Worker(gunicorn.Told, GeventWorker):  # type: ignore[misc]
         self._servers = []
         for listener in self.sockets:
             listener.setblocking(1)
-            handle = partial(self.handle, listener)
+            handle = partial(self.handle, _Name(listener))
             server = StreamServer(listener, handle=handle, spawn=Pool(self.worker_connections))
             server.start()
             self._servers.append(server)
