@@ -197,6 +197,8 @@ def test_a_wall_says_how_many_wait_behind_it() -> None:
     assert limit(nginx, "descriptors").full.room == 2 * 201
     assert limit(haproxy, "maxconn").full.room == 2 * 201
     assert limit(haproxy, "server_maxconn").full.room == 2 * (500 - 4 * 30)
+    few = edge("haproxy", maxconn=500, frontend_maxconn=200, server_maxconn=30)
+    assert limit(few, "server_maxconn").full.room == 200 - 4 * 30
 
 
 def test_an_observed_count_of_descriptors_goes_before_a_counted_one() -> None:

@@ -7,11 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.model.chance import fullest
+from holdfast.model.front.front import Front
+from holdfast.model.front.upstreams import Upstream
 from holdfast.model.path import Demand, Hop, Kind
 from holdfast.programs import haproxy, nginx
 from holdfast.sizing.edge import size_edge
 from holdfast.sizing.layout import EdgeLayout, Program
-from tests.edges import demand, host
+from tests.edges import BUSY, demand, host
 
 SIZES = st.integers(1, 200_000)
 FILES = st.sampled_from((4_096, 20_000, 1_048_576))
@@ -50,10 +52,38 @@ def test_nginx_stays_below_its_onset(in_flight: int, nofile: int) -> None:
 def test_haproxys_sockets_fit_its_descriptors(in_flight: int, nofile: int) -> None:
     """maxsock = 2 maxconn + own fits, and all processes together hold what is asked for."""
     hop = sized("haproxy", in_flight, nofile)
-    maxconn = number(hop, "maxconn")
-    assert 2 * maxconn < number(hop, "ulimit_n") <= nofile
-    assert maxconn * hop.processes >= in_flight
-    assert number(hop, "server_maxconn") * 8 >= maxconn
+    let_in = number(hop, "frontend_maxconn")
+    assert 2 * number(hop, "maxconn") < number(hop, "ulimit_n") <= nofile
+    assert let_in * hop.processes >= in_flight
+    assert number(hop, "server_maxconn") * 8 >= let_in
+
+
+@given(SIZES, st.sampled_from((0.05, 1.0, 20.0)), st.integers(1, 40))
+def test_what_haproxy_keeps_idle_takes_no_requests_descriptor(
+    in_flight: int, time_s: float, slots: int
+) -> None:
+    """Every server's pool may be full while all requests that are let in have theirs; no more."""
+    wanted = Demand(in_flight, (Kind("k", 1.0, time_s),))
+    hop = size_edge(wanted, host(2**30), EdgeLayout("haproxy", ""), slots)
+    idle = slots * number(hop, "server_pool_max_conn")
+    left = 2 * (number(hop, "maxconn") - number(hop, "frontend_maxconn"))
+    assert idle <= left <= idle + slots
+
+
+def test_haproxy_has_room_for_what_each_host_keeps_idle() -> None:
+    """Those that may be lost are dialled too, for as long as they are there."""
+    for there in (2, 4):
+        front = Front(hosts=tuple(Upstream(f"10.0.0.{n}:80") for n in range(there)))
+        hop = size_edge(demand(), host(), EdgeLayout("haproxy", "", front=front), 2)
+        room = number(hop, "maxconn") - number(hop, "frontend_maxconn")
+        assert (number(hop, "server_pool_max_conn"), room) == (BUSY // 2, there * BUSY // 4)
+
+
+def test_haproxy_lets_in_no_more_than_its_descriptors_allow() -> None:
+    """Where slots are so many that no number of processes has room for what each keeps idle."""
+    hop = size_edge(demand(400), host(1_000), EdgeLayout("haproxy", ""), 1_000)
+    assert 2 * number(hop, "maxconn") < number(hop, "ulimit_n") == 1_000
+    assert number(hop, "frontend_maxconn") * hop.processes < 400
 
 
 @given(SIZES, FILES)
@@ -77,7 +107,7 @@ def test_one_process_fewer_would_not_fit(program: Program) -> None:
 
 def test_idle_clients_have_their_places() -> None:
     """A hundred idle clients are a hundred connections more in nginx, and in HAProxy."""
-    for program, setting in (("nginx", "worker_connections"), ("haproxy", "maxconn")):
+    for program, setting in (("nginx", "worker_connections"), ("haproxy", "frontend_maxconn")):
         few, many = (sized(program, 400, 1_048_576, idle=idle) for idle in (0, 2_000))
         more = number(many, setting) - number(few, setting)
         assert more == (on_fullest(2_000, 2) if program == "nginx" else 2_000)
@@ -87,7 +117,7 @@ def test_streams_share_a_clients_connection() -> None:
     """With 10 requests a client connection, one request takes 1.1 connections instead of 2."""
     one, ten = (sized("haproxy", 1_000, streams=streams) for streams in (1.0, 10.0))
     assert (one.processes, ten.processes) == (1, 1)
-    ratio = number(ten, "maxconn") / number(one, "maxconn")
+    ratio = number(ten, "frontend_maxconn") / number(one, "frontend_maxconn")
     assert ratio == pytest.approx(0.55, abs=0.01)
 
 

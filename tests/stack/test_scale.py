@@ -10,6 +10,7 @@ import pytest
 
 from holdfast.sizing.layout import Program
 from holdfast.stack.process import StackProcess
+from tests.edges import PROGRAMS
 from tests.helpers import wait_until
 from tests.stack.cgroups import cgroup
 from tests.stack.driving import BUSY, Log, answered, crowd, running, wait_for_in_flight
@@ -28,6 +29,8 @@ from tests.stack.operating import (
 pytestmark = pytest.mark.slow
 
 MOST = 4
+TURNS = 8
+"""How often a stack is scaled to `MOST` or fewer workers, in turn."""
 GREEDY = "held = bytearray(2**30)\nheld[::4096] = bytes(range(256)) * 1024\n"
 ROOM_BYTES = 400 * 2**20
 """Of memory: for a supervisor and a worker, and not for what GREEDY takes."""
@@ -61,6 +64,39 @@ def test_twice_the_workers_and_back(program: Program | None, engine: str, tmp_pa
         assert log.of("died") == log.of("cut") == []
         assert sorted(event.slot for event in log.of("stopped")) == list(range(SLOTS, MOST))
     check_nothing_lost(site, *totals)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_all_come_again_at_once_after_a_scaling(program: Program) -> None:
+    """Connections that were left idle to two slots leave room for those to two more."""
+    fields = behind(program)
+    with running(most=MOST, **fields) as stack, crowd(stack.port, BUSY) as clients:
+        wait_for_in_flight(stack, BUSY)
+        assert answered(clients) == BUSY
+        stack.scale(MOST)
+        assert wait_for_end(stack, "scale").kind == "scaled"
+        for client in clients:
+            client.ask()
+        wait_for_in_flight(stack, BUSY)
+        assert answered(clients) == BUSY
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_up_and_down_with_all_that_are_planned_for(program: Program, tmp_path: Path) -> None:
+    """Requests that end together and begin together again find the new workers, and the old."""
+    site = Site(tmp_path)
+    site.env["SIGMA"] = "0"
+    with running(**site.fields(program, most=MOST)) as stack, flow(stack) as fleet:
+        for turn in range(TURNS):
+            slots = SLOTS if turn % 2 else MOST
+            stack.scale(slots)
+            end = wait_for_end(stack, "scale", turn + 1)
+            assert (end.kind, end.slots, end.cut) == ("scaled", slots, 0)
+            answer_more(fleet, BUSY)
+        totals = fleet.let_go(60.0)
+        log = Log(stack)
+        assert log.of("died") == log.of("cut") == []
+    check_nothing_lost(site, totals)
 
 
 def begun_by_slot(stack: StackProcess) -> set[int]:
@@ -98,7 +134,7 @@ def test_a_slot_is_wanted_again_before_it_has_drained(program: Program | None) -
         assert (stopped.slot, stopped.generation, stopped.status) == (1, 1, 0)
 
 
-@pytest.mark.parametrize("program", WAYS[1:2])
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_a_full_pids_cgroup_lets_no_worker_start(program: Program | None, tmp_path: Path) -> None:
     """Neither to be more nor to be new: the stack serves on as it was, and later takes both."""
     site = Site(tmp_path)

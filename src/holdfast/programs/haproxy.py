@@ -138,8 +138,9 @@ def _server_maxconn(hop: Hop, link: Link, path: Path, demand: Demand) -> Limit |
     if most.value is None:
         return None
     servers = path.servers(link)
-    clients = maxconn(hop, path.host(hop.host))
-    left = 0.0 if clients.value is None else clients.number - most.number * servers
+    let_in = (maxconn(hop, path.host(hop.host)), effective(hop, rows.FRONTEND_MAXCONN))
+    clients = min((told.number for told in let_in if told.value is not None), default=0.0)
+    left = clients - most.number * servers
     return counted(
         hop.name,
         "server_maxconn",

@@ -1,7 +1,8 @@
 """Sizes an edge before the workers: nginx or HAProxy, every value derived. No I/O.
 
 The formulas are the design's: nginx per worker floor((worker_connections - 1 - listeners) / 2),
-onset at 15/16; HAProxy's maxsock = 2 maxconn + own must fit the descriptors.
+onset at 15/16; HAProxy's maxsock = 2 maxconn + own must fit the descriptors, with room for what
+its servers' pools keep: an idle connection is of use to its own server only.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def size_edge(demand: Demand, host: Host, layout: EdgeLayout, workers: int) -> H
     the host lets them go, and its limits say what is short.
     """
     layout = msgspec.structs.replace(layout, checked=hosts.checked(layout, workers))
-    count = _processes(demand, host, layout)
+    count = _processes(demand, host, layout, workers)
     if layout.program == "nginx":
         values = _nginx(demand, host, layout, count)
     else:
@@ -75,7 +76,7 @@ def _to_workers(layout: EdgeLayout) -> Link:
     )
 
 
-def _processes(demand: Demand, host: Host, layout: EdgeLayout) -> int:
+def _processes(demand: Demand, host: Host, layout: EdgeLayout, workers: int) -> int:
     """The fewest processes whose descriptors and accept queues do; where none do, those of an
     even spread.
 
@@ -90,7 +91,8 @@ def _processes(demand: Demand, host: Host, layout: EdgeLayout) -> int:
         return min(least, MOST_PROCESSES)
 
     def fits(count: int) -> bool:
-        return count >= max(least, queued) and _nofile(demand, host, layout, count) <= files
+        asked = _nofile(demand, host, layout, count, workers)
+        return count >= max(least, queued) and asked <= files
 
     if layout.program == "haproxy":  # more processes never ask for more descriptors each
         count = smallest(fits, MOST_PROCESSES)
@@ -140,10 +142,29 @@ def _kept(demand: Demand, layout: EdgeLayout, count: int) -> int:
     return _a_second(demand, _each(demand, count)[0], count) if layout.front.hosts else 0
 
 
-def _maxconn(demand: Demand, count: int) -> int:
-    """`maxconn` of HAProxy: half the sockets of one process; idle clients hold their places."""
+def _let_in(demand: Demand, count: int) -> int:
+    """`maxconn` of HAProxy's frontend: half the sockets that requests on one process take; idle
+    clients hold their places."""
     requests, idle = _each(demand, count)
     return math.ceil(requests * (1 + 1 / demand.streams) / 2) + idle
+
+
+def _may_idle(demand: Demand, layout: EdgeLayout, count: int, workers: int) -> tuple[int, int]:
+    """Connections that one HAProxy may keep idle beside those of requests; and to each server.
+
+    None of them serves another server's requests, and none is closed to make room for those: so
+    they pile up where the load moves, as it does when slots or hosts come.
+    """
+    servers = len(layout.front.hosts) or workers
+    wanted = max(_a_second(demand, _each(demand, count)[0], count), workers)  # one to each
+    most = math.ceil(wanted * servers / workers)
+    return most, most // servers
+
+
+def _maxconn(demand: Demand, layout: EdgeLayout, count: int, workers: int) -> int:
+    """`maxconn` of HAProxy, which makes two sockets of each: with room for what may be idle."""
+    most, _ = _may_idle(demand, layout, count, workers)
+    return _let_in(demand, count) + math.ceil(most / 2)
 
 
 def _listeners(layout: EdgeLayout) -> int:
@@ -166,12 +187,12 @@ def _own(host: Host, layout: EdgeLayout, count: int) -> int:
     return sum(counted)
 
 
-def _nofile(demand: Demand, host: Host, layout: EdgeLayout, count: int) -> int:
+def _nofile(demand: Demand, host: Host, layout: EdgeLayout, count: int, workers: int) -> int:
     own = _own(host, layout, count)
     if layout.program == "nginx":
         bodies = content.body_files(layout.front, demand, _each(demand, count)[0])
         return _connections(demand, layout, count) + bodies + own
-    return 2 * _maxconn(demand, count) + own
+    return 2 * _maxconn(demand, layout, count, workers) + own
 
 
 def _nginx(demand: Demand, host: Host, layout: EdgeLayout, count: int) -> tuple[Value, ...]:
@@ -225,21 +246,13 @@ def _nginx(demand: Demand, host: Host, layout: EdgeLayout, count: int) -> tuple[
 def _haproxy(
     demand: Demand, host: Host, layout: EdgeLayout, count: int, workers: int
 ) -> tuple[Value, ...]:
-    requests, idle = _each(demand, count)
-    maxconn = _maxconn(demand, count)
-    threads, own = _threads(host, count), _own(host, layout, count)
+    requests, _ = _each(demand, count)
+    _, kept = _may_idle(demand, layout, count, workers)
+    threads = _threads(host, count)
     cap = math.ceil(math.ceil(requests / workers) * CAP_SLACK) + 1
-    kept = max(1, math.ceil(_a_second(demand, requests, count) / workers))
-    needed = 2 * maxconn + own
     longest = _longest(layout)
     return (
-        derived(
-            "maxconn",
-            maxconn,
-            f"{requests:,} requests on the fullest of {_of(count)} + {idle:,} idle clients; it "
-            f"fixes maxsock, 2 x {maxconn:,} + own",
-        ),
-        _files("ulimit_n", needed, host, f"maxsock: 2 x {maxconn:,} + {own} of its own"),
+        *_descriptors(demand, host, layout, count, workers),
         derived("nbthread", threads, f"{host.cores:g} cores / {count} processes"),
         derived(
             "server_maxconn",
@@ -278,6 +291,32 @@ def _haproxy(
             "timeout_http_keep_alive_s", layout.keep_alive_s, "how long an idle client may stay"
         ),
         *tls.haproxy_values(demand, layout, count),
+    )
+
+
+def _descriptors(
+    demand: Demand, host: Host, layout: EdgeLayout, count: int, workers: int
+) -> tuple[Value, ...]:
+    """How many clients one HAProxy lets in, and its descriptors, which its `maxconn` makes."""
+    requests, idle = _each(demand, count)
+    let_in, maxconn = _let_in(demand, count), _maxconn(demand, layout, count, workers)
+    kept, own = _may_idle(demand, layout, count, workers)[0], _own(host, layout, count)
+    needed, files = 2 * maxconn + own, number(host, "nofile_hard")
+    clients = f"{requests:,} requests on the fullest of {_of(count)} + {idle:,} idle clients"
+    front = derived("frontend_maxconn", let_in, clients)
+    if needed > files:  # its `maxsock` would be more than it may have, and it would not start
+        maxconn = max(2, int(files - own) // 2)
+        let_in = max(1, maxconn - math.ceil(kept / 2))
+        front = observed("frontend_maxconn", let_in, f"as descriptors let it, for {clients}")
+    return (
+        derived(
+            "maxconn",
+            maxconn,
+            f"{let_in:,} of the frontend + {kept:,} connections that may be left idle / 2; it "
+            f"fixes maxsock, 2 x {maxconn:,} + own",
+        ),
+        front,
+        _files("ulimit_n", needed, host, f"maxsock, 2 x `maxconn` + {own} of its own"),
     )
 
 

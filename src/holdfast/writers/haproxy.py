@@ -67,7 +67,7 @@ def render(hop: Hop, site: Site) -> dict[str, str]:
 
 def _text(hop: Hop, site: Site, process: int) -> str:
     where = site.listen[process % len(site.listen)]
-    backlog = value_of(hop, "backlog")
+    backlog, most = value_of(hop, "backlog"), value_of(hop, "frontend_maxconn")
     lines = [
         f"# HAProxy for holdfast: process {process} of {hop.processes}, {site.behind}.",
         f"# Start it as: haproxy -db -f {site.folder}/{file(process)}",
@@ -95,7 +95,7 @@ def _text(hop: Hop, site: Site, process: int) -> str:
         "",
         "frontend in",
         *explained(backlog.why, f"bind {where} backlog {plain(backlog)}{haproxy_tls.bind(site)}"),
-        *_set(hop, "maxconn"),
+        *explained(most.why, f"maxconn {plain(most)}"),
         *_vanished(hop),
         "    # the port speaks HTTP/1.1: one that begins with HTTP/2 is answered 400",
         "    option disable-h2-upgrade",
