@@ -50,10 +50,12 @@ def test_the_accept_queue_of_a_full_edge_has_the_room_that_was_said(wall: str, s
         assert not clients.crowd.failed or Act.REFUSES in limit.full.also, str(clients)
 
 
-def test_haproxy_keeps_as_many_waiting_as_its_maxconn_leaves(seed: int) -> None:
+@pytest.mark.parametrize("let_in", ["maxconn", "frontend_maxconn"])
+def test_haproxy_keeps_as_many_waiting_as_its_maxconn_leaves(let_in: str, seed: int) -> None:
     """Past a server's `maxconn` `room` wait in HAProxy, and the next ones in its accept queue."""
     most = Random(seed).randint(20, 40)
-    stack = narrow("haproxy", server_maxconn=most, maxconn=90, timeout_queue_s=60)
+    clients_most: dict[str, Scalar] = {"maxconn": 120} | {let_in: 90}
+    stack = narrow("haproxy", server_maxconn=most, timeout_queue_s=60, **clients_most)
     (limit, holds), *_ = walls(stack)
     room = limit.full.room
 

@@ -13,6 +13,7 @@ from holdfast.model.path import Demand, Hop, Kind
 from holdfast.programs import haproxy, nginx
 from holdfast.sizing.edge import size_edge
 from holdfast.sizing.layout import EdgeLayout, Program
+from holdfast.sizing.operating import SPARE_FACTOR
 from tests.edges import BUSY, demand, host
 
 SIZES = st.integers(1, 200_000)
@@ -62,12 +63,12 @@ def test_haproxys_sockets_fit_its_descriptors(in_flight: int, nofile: int) -> No
 def test_what_haproxy_keeps_idle_takes_no_requests_descriptor(
     in_flight: int, time_s: float, slots: int
 ) -> None:
-    """Every server's pool may be full while all requests that are let in have theirs; no more."""
+    """Every server's pool may be full, of twice the slots, beside all that is let in; no more."""
     wanted = Demand(in_flight, (Kind("k", 1.0, time_s),))
     hop = size_edge(wanted, host(2**30), EdgeLayout("haproxy", ""), slots)
-    idle = slots * number(hop, "server_pool_max_conn")
+    idle = SPARE_FACTOR * slots * number(hop, "server_pool_max_conn")
     left = 2 * (number(hop, "maxconn") - number(hop, "frontend_maxconn"))
-    assert idle <= left <= idle + slots
+    assert idle <= left <= idle + SPARE_FACTOR * slots
 
 
 def test_haproxy_has_room_for_what_each_host_keeps_idle() -> None:

@@ -67,18 +67,18 @@ def test_twice_the_workers_and_back(program: Program | None, engine: str, tmp_pa
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_all_come_again_at_once_after_a_scaling(program: Program) -> None:
-    """Connections that were left idle to two slots leave room for those to two more."""
-    fields = behind(program)
-    with running(most=MOST, **fields) as stack, crowd(stack.port, BUSY) as clients:
+def test_all_come_again_at_once_after_each_scaling(program: Program) -> None:
+    """Connections that were left idle to some slots leave room for those to as many more."""
+    with running(most=2 * MOST, **behind(program)) as stack, crowd(stack.port, BUSY) as clients:
         wait_for_in_flight(stack, BUSY)
         assert answered(clients) == BUSY
-        stack.scale(MOST)
-        assert wait_for_end(stack, "scale").kind == "scaled"
-        for client in clients:
-            client.ask()
-        wait_for_in_flight(stack, BUSY)
-        assert answered(clients) == BUSY
+        for turn, slots in enumerate((MOST, 2 * MOST), 1):
+            stack.scale(slots)
+            assert wait_for_end(stack, "scale", turn).kind == "scaled"
+            for client in clients:
+                client.ask()
+            wait_for_in_flight(stack, BUSY)
+            assert answered(clients) == BUSY
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

@@ -17,6 +17,7 @@ from holdfast.programs import haproxy, nginx
 from holdfast.sizing import content, hosts, tls
 from holdfast.sizing.counting import MOST_PROCESSES, number, on_one, smallest
 from holdfast.sizing.layout import EdgeLayout
+from holdfast.sizing.operating import SPARE_FACTOR
 from holdfast.sizing.upgrades import upgraded
 
 NGINX_LISTENERS = 2
@@ -150,15 +151,17 @@ def _let_in(demand: Demand, count: int) -> int:
 
 
 def _may_idle(demand: Demand, layout: EdgeLayout, count: int, workers: int) -> tuple[int, int]:
-    """Connections that one HAProxy may keep idle beside those of requests; and to each server.
+    """Connections that one HAProxy may keep idle beside those of requests; and to how many servers.
 
     None of them serves another server's requests, and none is closed to make room for those: so
-    they pile up where the load moves, as it does when slots or hosts come.
+    they pile up where the load moves, as it does when slots or hosts come. Of slots there may be
+    more than are planned; of hosts, all may be there.
     """
-    servers = len(layout.front.hosts) or workers
-    wanted = max(_a_second(demand, _each(demand, count)[0], count), workers)  # one to each
-    most = math.ceil(wanted * servers / workers)
-    return most, most // servers
+    servers = len(layout.front.hosts) or SPARE_FACTOR * workers
+    usual = workers if layout.front.hosts else servers
+    wanted = max(_a_second(demand, _each(demand, count)[0], count), usual)  # one to each
+    most = math.ceil(wanted * servers / usual)
+    return most, servers
 
 
 def _maxconn(demand: Demand, layout: EdgeLayout, count: int, workers: int) -> int:
@@ -247,7 +250,7 @@ def _haproxy(
     demand: Demand, host: Host, layout: EdgeLayout, count: int, workers: int
 ) -> tuple[Value, ...]:
     requests, _ = _each(demand, count)
-    _, kept = _may_idle(demand, layout, count, workers)
+    may_idle, servers = _may_idle(demand, layout, count, workers)
     threads = _threads(host, count)
     cap = math.ceil(math.ceil(requests / workers) * CAP_SLACK) + 1
     longest = _longest(layout)
@@ -262,9 +265,9 @@ def _haproxy(
         ),
         derived(
             "server_pool_max_conn",
-            kept,
-            f"answers of a second of one slot in one process: {demand.rate:,.0f}/s / {count} "
-            f"/ {workers}",
+            may_idle // servers,
+            f"{may_idle:,} that may be left idle / {servers} servers that there may be: the "
+            f"answers of a second, {demand.rate:,.0f}/s / {count}, or one each",
         ),
         _backlog(demand, host, layout, count),
         *(

@@ -165,10 +165,10 @@ def _of_hosts(values: tuple[Value, ...], demand: Demand, layout: EdgeLayout) -> 
     idle = math.ceil(checks.found_s)
     gone = idle + ASKED_TWICE * ASKED_EVERY_S
     asked = f"a host is gone {gone} s after its last word; one that is slow is not"
-    cap, pool = (_why(values, name) for name in ("server_maxconn", "server_pool_max_conn"))
+    cap = next(value for value in values if value.setting == "server_maxconn")
+    share = cap.why.replace("slots", "hosts that are left")
     return (
-        derived("server_maxconn", cap[0], f"{cap[1].replace('slots', 'hosts that are left')}"),
-        derived("server_pool_max_conn", pool[0], pool[1].replace("slot", "host")),
+        derived("server_maxconn", int(cap.number), share),
         derived("timeout_connect_s", CONNECT_S, connect),
         derived("retries", tries - 1, "what did not connect is given to another host each time"),
         derived("server_keepalive_idle_s", idle, asked),
@@ -176,11 +176,6 @@ def _of_hosts(values: tuple[Value, ...], demand: Demand, layout: EdgeLayout) -> 
         derived("server_keepalive_probes", ASKED_TWICE, asked),
         derived("server_tcp_ut_s", gone, "the same for what was sent and is not acknowledged"),
     )
-
-
-def _why(values: tuple[Value, ...], setting: str) -> tuple[int, str]:
-    value = next(value for value in values if value.setting == setting)
-    return int(value.number), value.why
 
 
 def _of_checks(layout: EdgeLayout) -> tuple[Value, ...]:
