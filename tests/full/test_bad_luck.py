@@ -5,6 +5,7 @@ What `scripts/test` tries in some pairs, or for less time, is tried here in all 
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,12 @@ from tests.stack.operating import (
     told,
     wait_for_end,
 )
+from tests.stack.signalled import check_signalled
 from tests.stack.standing import let_pass, standing_still
 
 pytestmark = pytest.mark.full
 
+DRAWN = 100
 STILL_S = 10.0
 START_S, DEAF_S = 8.0, 4.0
 """What a worker has to start and to answer: less than it stands still."""
@@ -153,3 +156,9 @@ def test_two_reloads_at_once_bring_the_newest_code(program: Program | None, tmp_
 def test_the_edge_dies_amid_a_reload(program: Program, tmp_path: Path) -> None:
     """What the edge held is lost, each client's request once at most; the reload goes on."""
     test_reload.test_the_edge_dies_amid_a_reload(program, tmp_path)
+
+
+@pytest.mark.parametrize("lot", range(DRAWN))
+def test_signals_at_any_moment_of_a_reload(lot: int, seed: int, mark: str) -> None:
+    """HUP, TERM and INT in any order: only a second TERM loses requests, and nothing is left."""
+    check_signalled(random.Random(f"{seed} signals {lot}"), mark)

@@ -35,7 +35,7 @@ HANGING = 'import threading\nprint("new and slow", flush=True)\nthreading.Event(
 AT_ONCE = {"drains": 1}
 """One slot after the other: the next one waits until the former worker of the last has ended."""
 DRAWN = 6
-"""Draws of a run, of which each commit has its own."""
+"""Draws of a run, of which each commit has its own; `scripts/test full bad_luck` has 100."""
 
 
 @pytest.mark.parametrize(("program", "engine"), ALL)
