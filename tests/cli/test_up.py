@@ -36,36 +36,31 @@ def serving(
             process.communicate(timeout=30)
 
 
-@pytest.mark.slow
-def test_what_is_up_is_proved_with_three_witnesses() -> None:
-    """`prove URL` finds the stack by its port and counts in the app too; TERM ends it with 0."""
+def held_while_up(*words: str, app: str, mean_time: str) -> None:
+    """2,000 are held at what `up` serves, in the app's own count too, and TERM ends it with 0."""
     port = free_port()
-    with serving(port, "--in-flight", "3k") as process:
-        url = f"http://127.0.0.1:{port}/{{id}}"
-        done = tried("prove", url, "-n", "2k", "--hold", "2s", "--mean-time", "1s", "--json")
+    with serving(port, "--in-flight", "3k", *words, app=app, mean_time=mean_time) as process:
+        asked = ("-n", "2k", "--hold", "2s", "--mean-time", mean_time, "--json")
+        done = tried("prove", f"http://127.0.0.1:{port}/{{id}}", *asked)
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
     result = json.loads(done.stdout)
     assert (result["verdict"], done.returncode) == ("held", 0), result["reasons"]
     assert result["witnesses"]["app"] >= 2_000
     assert process.returncode == 0
+
+
+@pytest.mark.slow
+def test_what_is_up_is_proved_with_three_witnesses() -> None:
+    """`prove URL` finds the stack by its port and counts in the app too; TERM ends it with 0."""
+    held_while_up(app="wait:app", mean_time="1s")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("edge", ["none", *PROGRAMS])
 def test_a_wsgi_app_is_served_without_a_word_of_its_engine(edge: str) -> None:
     """Direct and behind each edge 2,000 are in flight in it, and none of them fails."""
-    port = free_port()
-    sized = ("--in-flight", "3k", "--edge", edge)
-    with serving(port, *sized, app="wait_wsgi:app", mean_time="3s") as process:
-        url = f"http://127.0.0.1:{port}/{{id}}"
-        done = tried("prove", url, "-n", "2k", "--hold", "3s", "--mean-time", "3s", "--json")
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
-    result = json.loads(done.stdout)
-    assert (result["verdict"], done.returncode) == ("held", 0), result["reasons"]
-    assert result["witnesses"]["app"] >= 2_000
-    assert process.returncode == 0
+    held_while_up("--edge", edge, app="wait_wsgi:app", mean_time="5s")
 
 
 @pytest.mark.slow
