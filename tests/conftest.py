@@ -18,7 +18,10 @@ SEED = int(os.environ.get("HOLDFAST_SEED", "0"))
 
 ALONE = ("tests/cli/", "tests/proof/")
 """Where tests judge a run, which other load makes void, or change the machine's settings."""
-BESIDE = ("tests/cli/test_audit.py", "tests/cli/test_audit_noise.py", "tests/proof/test_report")
+BESIDE = (
+    *("tests/cli/test_audit.py", "tests/cli/test_audit_bounds.py", "tests/cli/test_audit_noise.py"),
+    *("tests/cli/test_sarif.py", "tests/proof/test_report"),
+)
 """Of those, who only reads files."""
 
 

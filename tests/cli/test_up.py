@@ -57,9 +57,9 @@ def test_what_is_up_is_proved_with_three_witnesses() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("edge", ["none", *PROGRAMS])
+@pytest.mark.parametrize("edge", PROGRAMS[:1])
 def test_a_wsgi_app_is_served_without_a_word_of_its_engine(edge: str) -> None:
-    """Direct and behind each edge 2,000 are in flight in it, and none of them fails."""
+    """Behind an edge 2,000 are in flight in it, and none of them fails."""
     held_while_up("--edge", edge, app="wait_wsgi:app", mean_time="5s")
 
 
