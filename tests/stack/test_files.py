@@ -198,9 +198,9 @@ def test_brotli_for_who_takes_it() -> None:
         lay_out(root)
         fields = {**behind("nginx", front=resolved(front, str(root), "a")), "slots": 1}
         with running("content:app", env={"CONTROL": str(root)}, **fields) as stack:
-            for path in (
-                "/static/css/site.css",
-                "/x?bytes=4000&h=content-type:text/css&etag=%22a%22",
+            for path, known_status in (
+                ("/static/css/site.css", 304),
+                ("/x?bytes=4000&h=content-type:text/css&etag=%22a%22", 200),  # the app's own word
             ):
                 whole = ask(stack.port, path)
                 small = ask(stack.port, path, Accept_Encoding="gzip, br")
@@ -212,7 +212,7 @@ def test_brotli_for_who_takes_it() -> None:
                 assert small.headers["etag"] == f"W/{whole.headers['etag']}"
                 known = small.headers["etag"]
                 again = ask(stack.port, path, Accept_Encoding="br", If_None_Match=known)
-                assert again.status == (304 if "static" in path else again.status)
+                assert again.status == known_status
                 other = ask(stack.port, path, Accept_Encoding="gzip")
                 assert other.headers["content-encoding"] == "gzip"
 
