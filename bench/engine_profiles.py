@@ -7,8 +7,8 @@ flight, gthread 400. A profile that is void is taken once more. sync holds one r
 so its row is of one worker: its memory with a request and without, and its processor over a closed
 loop of one connection. Writes bench/results/profile-wait-ENGINE.json for each, and the series to
 bench/results/engine-profiles.json as each is done; `--resume` skips what the series has from the
-last two hours; `--facts` writes the rows of facts/profiles.json. Needs the machine alone. Eight
-engines: 10 minutes.
+last two hours; `--facts` writes the rows of facts/profiles.json. Needs the machine alone. Nine
+engines: 11 minutes.
 """
 
 from __future__ import annotations

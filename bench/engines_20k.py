@@ -7,7 +7,7 @@ failures, the least witness, and what the plan says of memory beside what was me
 whole path and of workers and edge. What `plan` says of engines that cannot
 hold so many is a row too. ROW, a row's name (`uvicorn/nginx`) or the beginning of one, runs those
 alone; `--resume` skips rows that have held at this size. Writes bench/results/engines-20k.json
-after each row. 21 rows of 50 s: 17 minutes. Needs both edges, and the machine alone.
+after each row. 24 rows of 50 s: 20 minutes. Needs both edges, and the machine alone.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ from holdfast.wire import ENGINES
 
 TARGET = RESULTS / "engines-20k.json"
 HOLDING: Final = (
-    *("uvicorn", "hypercorn", "granian", "gunicorn-asgi", "gevent", "gthread", "tornado"),
+    *("uvicorn", "hypercorn", "granian", "gunicorn-asgi", "uvicorn-worker"),
+    *("gevent", "gthread", "tornado"),
 )
 OTHERS: Final = tuple(name for name in ENGINES if name not in HOLDING)
 WAYS: Final = ("none", "nginx", "haproxy")

@@ -10,7 +10,7 @@ DigitalOcean guide's configuration, with the same upstream, and Flask and urllib
 folder of their own. ROW, a row's name or the beginning of one, starts and measures those alone;
 `--resume` keeps what the result has and measures what is missing. wrk's one round is a check of
 ours. `--facts` writes the table that `--prefer throughput` chooses from, of the whole result.
-Writes bench/results/engines-rate.json after each row. 32 rows: 12 minutes.
+Writes bench/results/engines-rate.json after each row. 35 rows: 13 minutes.
 """
 
 from __future__ import annotations

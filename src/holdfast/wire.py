@@ -5,6 +5,7 @@ Imports nothing of holdfast, so that the shim inside an app process stays small.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import mmap
 import os
@@ -81,27 +82,32 @@ class Engine(NamedTuple):
     """What serves an app inside a worker, and what has to be there for it.
 
     `caps` names what it has no more of than it was told (connections, threads), where it has such a
-    cap. BY_PLACES: it has none, and is run only where its workers have `Places`. `distribution` is
-    the package that is imported; `extra` brings it, none is always there.
+    cap. BY_PLACES: it has none, and is run only where its workers have `Places`. `packages` are
+    those that are imported; `extra` brings them, none is always there.
     """
 
     interface: Interface
-    distribution: str
+    packages: tuple[str, ...]
     extra: str = ""
     caps: str = ""
+
+    def missing(self) -> tuple[str, ...]:
+        """Those of its packages that are not installed; imports none of them."""
+        return tuple(name for name in self.packages if importlib.util.find_spec(name) is None)
 
 
 BY_PLACES: Final = "places"
 
 ENGINES: Final = {
-    "uvicorn": Engine("ASGI", "uvicorn"),
-    "hypercorn": Engine("ASGI", "hypercorn", "hypercorn"),
-    "granian": Engine("ASGI", "granian", "granian", "connections"),
-    "gunicorn-asgi": Engine("ASGI", "gunicorn", "gunicorn-asgi", BY_PLACES),
-    "gevent": Engine("WSGI", "gevent", "gevent", "connections"),
-    "gthread": Engine("WSGI", "gunicorn", "gunicorn", "threads"),
-    "sync": Engine("WSGI", "gunicorn", "gunicorn", "requests"),
-    "tornado": Engine("Tornado", "tornado", "tornado"),
+    "uvicorn": Engine("ASGI", ("uvicorn",)),
+    "hypercorn": Engine("ASGI", ("hypercorn",), "hypercorn"),
+    "granian": Engine("ASGI", ("granian",), "granian", "connections"),
+    "gunicorn-asgi": Engine("ASGI", ("gunicorn",), "gunicorn-asgi", BY_PLACES),
+    "uvicorn-worker": Engine("ASGI", ("uvicorn_worker", "gunicorn"), "uvicorn-worker"),
+    "gevent": Engine("WSGI", ("gevent", "gunicorn"), "gevent", "connections"),
+    "gthread": Engine("WSGI", ("gunicorn",), "gunicorn", "threads"),
+    "sync": Engine("WSGI", ("gunicorn",), "gunicorn", "requests"),
+    "tornado": Engine("Tornado", ("tornado",), "tornado"),
 }
 """By name; what the worker runs for each is a file of `worker/engines/`."""
 USUAL_ENGINE: Final = "uvicorn"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from holdfast.cli.main import holdfast as commands
+from holdfast.model.errors import BadInput
 from holdfast.wire import ENGINES
 from tests.cli.run import REPOSITORY, WAIT, holdfast
 
@@ -56,11 +59,28 @@ def test_a_plan_for_sync_is_refused_with_what_it_holds() -> None:
     assert "use an engine that holds more" in done.stderr
 
 
-def test_an_engine_beside_a_url_is_refused() -> None:
-    """Nothing is started for a URL, so that an engine cannot be meant."""
-    done = holdfast("prove", "http://127.0.0.1:1/", "-n", "10", "--engine", "gevent")
+@pytest.mark.parametrize("engine", ["gevent", "uvicorn"])
+def test_an_engine_beside_a_url_is_refused(engine: str) -> None:
+    """Nothing is started for a URL, so that an engine cannot be meant, not the usual one either."""
+    done = holdfast("prove", "http://127.0.0.1:1/", "-n", "10", "--engine", engine)
     assert done.returncode == 2
-    assert "`--engine gevent` contradicts a URL" in done.stderr
+    assert f"`--engine {engine}` contradicts a URL" in done.stderr
+
+
+PACKAGES = [(engine, name) for engine, row in ENGINES.items() if row.extra for name in row.packages]
+
+
+@pytest.mark.parametrize(("engine", "name"), PACKAGES)
+def test_each_package_of_an_engine_must_be_there(
+    engine: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without any one of them nothing is started: exit code 2, with the extra that brings it."""
+    monkeypatch.setitem(sys.modules, name, None)
+    told = ("prove", APPS[ENGINES[engine].interface], "--app-dir", WAIT, "-n", "10")
+    with pytest.raises(BadInput) as caught:
+        commands((*told, "--engine", engine, "--edge", "none"), standalone_mode=False)
+    assert caught.value.fault == f"the engine `{engine}` needs `{name}`, which is not there"
+    assert caught.value.hint == f"install `holdfast[{ENGINES[engine].extra}]`"
 
 
 @pytest.mark.slow

@@ -76,10 +76,12 @@ def test_a_startup_that_fails_is_told(engine: str, how: str, tmp_path: Path) -> 
     assert "no database" in f"{error.fault} {error.hint}"
 
 
-@pytest.mark.parametrize("engine", [name for name, row in ENGINES.items() if row.extra])
-def test_a_missing_package_names_its_extra(engine: str, tmp_path: Path) -> None:
-    """Where the engine's package cannot be imported, the extra that brings it is named."""
-    name = ENGINES[engine].distribution
+PACKAGES = [(engine, name) for engine, row in ENGINES.items() if row.extra for name in row.packages]
+
+
+@pytest.mark.parametrize(("engine", "name"), PACKAGES)
+def test_a_missing_package_names_its_extra(engine: str, name: str, tmp_path: Path) -> None:
+    """Where a package of the engine's cannot be imported, the extra that brings it is named."""
     (tmp_path / "sitecustomize.py").write_text(f"import sys\nsys.modules[{name!r}] = None\n")
     path = os.pathsep.join([str(tmp_path), *sys.path])
     error = refused(**fields(engine, env={"PYTHONPATH": path}))

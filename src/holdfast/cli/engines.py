@@ -5,7 +5,6 @@ Decides which numbers a plan starts from; must not know how an engine is run.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -29,6 +28,7 @@ PACKAGES: Final = {
     "hypercorn": ("Hypercorn", "uvloop", "h11"),
     "granian": ("granian", "uvloop"),
     "gunicorn-asgi": ("gunicorn", "uvloop"),
+    "uvicorn-worker": ("gunicorn", "uvicorn-worker", "uvicorn", "uvloop", "httptools"),
     "gevent": ("gunicorn", "gevent"),
     "gthread": ("gunicorn",),
     "sync": ("gunicorn",),
@@ -49,20 +49,20 @@ def engine_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def check_engine(name: str) -> None:
-    """Raise BadInput where the engine's package is not installed, and why it is this engine."""
+    """Raise BadInput where a package of the engine is not installed, and why it is this engine."""
     row = ENGINES[name]
-    if importlib.util.find_spec(row.distribution) is None:
+    if missing := row.missing():
         install, said = f"install `holdfast[{row.extra}]`", is_said("engine")
         raise BadInput(
-            f"the engine `{name}` needs `{row.distribution}`, which is not there",
+            f"the engine `{name}` needs `{missing[0]}`, which is not there",
             place="--engine" if said else "APP",
             hint=install if said else f"its text shows {row.interface}: {install}",
         )
 
 
 def refuse_engine(name: str, hint: str) -> None:
-    """Raise BadInput where an engine other than the usual one was asked for beside a URL."""
-    if name != USUAL_ENGINE:
+    """Raise BadInput where an engine was asked for beside a URL."""
+    if is_said("engine"):
         raise BadInput(f"`--engine {name}` contradicts a URL", place="--engine", hint=hint)
 
 

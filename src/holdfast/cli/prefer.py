@@ -5,7 +5,6 @@ Decides among pairs that are here and that the plan can hold; must not know how 
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterable
 from typing import Any, Final, get_args
 
@@ -84,17 +83,13 @@ def preferred(
     edges = (options.edge,) if edge_is_fixed else _edges(options)
     spoken, how = _spoken(options, interface)
     engines = [name for name, row in ENGINES.items() if row.interface == spoken]
-    missing = [] if options.host != Elsewhere() else [n for n in engines if not _is_here(n)]
+    missing = [] if options.host != Elsewhere() else [n for n in engines if ENGINES[n].missing()]
     notes = [f"{name} is left out: install `holdfast[{ENGINES[name].extra}]`" for name in missing]
     pairs = [Pair(name, edge) for name in engines if name not in missing for edge in edges]
     choose = _fastest if prefer == THROUGHPUT else _smallest
     pair, why = choose(pairs, options, notes)
     told = (f"--prefer {prefer}: {pair}: {why}", f"the app speaks {spoken}: {how}", *notes)
     return msgspec.structs.replace(options, engine=pair.engine, edge=pair.edge, said=told)
-
-
-def _is_here(engine: str) -> bool:
-    return importlib.util.find_spec(ENGINES[engine].distribution) is not None
 
 
 def _edges(options: Options) -> tuple[str, ...]:

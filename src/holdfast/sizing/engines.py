@@ -56,11 +56,13 @@ class Engine(msgspec.Struct, frozen=True):
 
 
 _ASYNCIO = (("worker_class", "uvloop"),)
+_UVICORN = (("worker_class", "uvicorn_worker.UvicornWorker"),)
 ENGINES: Final = {
     "uvicorn": Engine("uvicorn"),
     "hypercorn": Engine("hypercorn", _ASYNCIO),
     "granian": Engine("granian", (("interface", "asginl"),), connections="backpressure"),
     "gunicorn-asgi": Engine("gunicorn", (("worker_class", "asgi"),), by_places=True),
+    "uvicorn-worker": Engine("gunicorn", _UVICORN),
     "gevent": Engine("gunicorn", (("worker_class", "gevent"),), connections="worker_connections"),
     "gthread": Engine(
         "gunicorn",

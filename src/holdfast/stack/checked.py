@@ -13,6 +13,8 @@ from holdfast.wire import BY_PLACES, ENGINES
 
 WEBSOCKETS: Final = ("wsproto", "websockets")
 """Either of these packages lets uvicorn speak websockets."""
+_OF_UVICORN: Final = {"uvicorn", "uvicorn-worker"}
+"""The engines that are uvicorn inside."""
 FREE_BYTES: Final = 2**20
 """Of a run folder's file system: gauge, edge's files, and the first lines of each log."""
 _A_SLOT: Final = 8
@@ -62,7 +64,7 @@ def _can_upgrade(config: StackConfig) -> None:
     if interface == "WSGI":
         hint = "WSGI knows no websockets: leave the table out, or serve them by an ASGI app"
         raise BadInput(fault, place="edge.websockets", hint=hint)
-    if config.engine == "uvicorn" and not any(map(find_spec, WEBSOCKETS)):
+    if config.engine in _OF_UVICORN and not any(map(find_spec, WEBSOCKETS)):
         hint = f"install `holdfast[websockets]`; uvicorn needs {' or '.join(WEBSOCKETS)}"
         raise BadInput(fault, place="edge.websockets", hint=hint)
 

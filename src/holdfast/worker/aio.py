@@ -41,9 +41,18 @@ def make_shim(asked: Asked) -> tuple[Shim, Startup]:
 
 def run(main: Coroutine[Any, Any, None], asked: Asked, startup: Startup | None = None) -> int:
     """Run `main` on uvloop; where it raises because the app's startup failed, that is told."""
-    try:
+
+    def serve() -> None:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(main)
+
+    return tell(serve, asked, startup)
+
+
+def tell(serve: Callable[[], None], asked: Asked, startup: Startup | None) -> int:
+    """Serve to the end; where it raises because the app's startup failed, that is told."""
+    try:
+        serve()
     except (Exception, SystemExit):
         if startup is None or startup.failure is None:
             raise

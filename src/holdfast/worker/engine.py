@@ -27,12 +27,14 @@ def find_engine(name: str) -> Engine:
     """The module of a name of `ENGINES`; raises Failure where its package is missing."""
     row = ENGINES[name]
     try:
+        if missing := row.missing():  # gevent's imports gunicorn only once it serves
+            raise ModuleNotFoundError(f"No module named {missing[0]!r}", name=missing[0])
         return importlib.import_module(f"holdfast.worker.engines.{name.replace('-', '_')}")
     except ImportError as error:
-        missing = (error.name or row.distribution).partition(".")[0]
+        package = (error.name or row.packages[0]).partition(".")[0]
         wanted = f"holdfast[{row.extra}]" if row.extra else "holdfast"
         raise Failure(
-            f"the engine `{name}` needs `{missing}`, which is not there",
+            f"the engine `{name}` needs `{package}`, which is not there",
             hint=f"install `{wanted}` for {sys.executable}",
             trace=tail_of(error),
         ) from None

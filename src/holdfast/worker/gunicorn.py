@@ -107,15 +107,16 @@ def has_left(fd: int) -> bool:
         client.detach()
 
 
-def make_worker(made: Callable[..., Any], asked: Asked, shim: WsgiShim, config: Config) -> Any:
+def make_worker(
+    made: Callable[..., Any], asked: Asked, app: Callable[..., Any], config: Config
+) -> Any:
     """A worker of gunicorn's on the inherited socket and, beside it, on the private one."""
     log = Logger(config)
     sockets = []
     for opened in (asked.listener, asked.private):
         name, family = opened.getsockname(), opened.family
         sockets.append(FAMILIES[family](name, config, log, fd=opened.detach()))
-    app = Application(shim)
-    return made(0, os.getppid(), sockets, app, LOOK_S, config, log)
+    return made(0, os.getppid(), sockets, Application(app), LOOK_S, config, log)
 
 
 class Told:
