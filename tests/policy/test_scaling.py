@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -36,18 +37,30 @@ class Change(NamedTuple):
         return self.after > self.before
 
 
-def played(scale: Scale, looks: Iterable[Look], slots: int, each: float = EACH) -> list[Change]:
-    """What is chosen, a second after each other, where each choice comes to pass at once."""
+def played(
+    scale: Scale,
+    looks: Iterable[Look],
+    slots: int,
+    each: float = EACH,
+    *,
+    apart_s: float = 1.0,
+    stood_s: float = 0.0,
+) -> list[Change]:
+    """What is chosen, so long after each other, where each choice comes to pass at once.
+
+    Before the look `LONG` nobody looks for `stood_s` more.
+    """
     serving, seen, found = Serving(slots, 0.0), [], []
     for at, look in enumerate(looks):
-        seen.append(msgspec.structs.replace(look, at_s=float(at)))
-        chosen = choose(scale, each, serving, seen, float(at))
+        now_s = at * apart_s + stood_s * (at >= LONG)
+        seen.append(msgspec.structs.replace(look, at_s=now_s))
+        chosen = choose(scale, each, serving, seen, now_s)
         if not chosen.why:
             assert chosen == Chosen(serving.slots)
             continue
         assert chosen.slots != serving.slots
         found.append(Change(at, serving.slots, chosen.slots, chosen.why))
-        serving = changed(serving, chosen, at + 0.5)
+        serving = changed(serving, chosen, now_s + 0.5)
     return found
 
 
@@ -131,6 +144,36 @@ def test_one_late_look_asks_for_nothing() -> None:
     calm = Look(0.0, 50)
     late = Look(0.0, 5_000, lag_s=9.0)
     assert played(SCALE, [*[calm] * DOWN, late, *[calm] * DOWN], 1) == []
+
+
+@given(st.integers(0, 2_000), st.integers(0, 2_000), st.integers(1, 8), st.integers(2, 10 * DOWN))
+def test_a_window_begins_again_after_a_standstill(
+    before: int, after: int, slots: int, stood_s: int
+) -> None:
+    """Whatever there was before it, it takes a window of looks after it to ask for more."""
+    looks = loads(*[before] * LONG, *[after] * LONG)
+    settled = ends_with(played(SCALE, looks[:LONG], slots), slots)
+    changes = played(SCALE, looks, slots, stood_s=stood_s)
+    later = [change for change in changes if change.at >= LONG]
+    assert not any(change.is_up and change.at < LONG + UP for change in later)
+    if after > SCALE.high * EACH * settled < SCALE.high * EACH * 8:
+        assert [(change.at, change.is_up) for change in later] == [(LONG + UP, True)]
+
+
+@given(st.integers(0, 2_000), st.integers(0, 2_000), st.integers(1, 8))
+def test_nobody_is_let_go_by_what_was_seen_before_a_standstill(
+    before: int, after: int, slots: int
+) -> None:
+    """Where nobody looked for the longer window, it takes a whole one after it."""
+    looks = loads(*[before] * LONG, *[after] * LONG)
+    changes = played(SCALE, looks, slots, stood_s=float(DOWN))
+    assert not any(LONG <= change.at < LONG + DOWN and not change.is_up for change in changes)
+
+
+def test_looks_that_always_come_late_still_scale() -> None:
+    """A supervisor that gets a turn every other second only has a window too, and it is as long."""
+    (change,) = played(SCALE, loads(*[700] * LONG), 1, apart_s=2.0)
+    assert (change.at, change.after) == (math.ceil(UP / 2), 8)
 
 
 def test_a_late_loop_asks_for_one_more_at_a_time() -> None:

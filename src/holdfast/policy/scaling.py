@@ -6,6 +6,8 @@ Knows no process and reads no clock: `now_s` is an argument. What keeps it from 
   would be `low` of what is left, at most; new ones are filled to what lies between (`Scale.aim`);
 - each change is judged by looks after it, for a whole window: more are wanted where the middle one
   asks for it, and both more and fewer are as many as the highest one needs;
+- what was seen before nobody looked for a while is no part of a window, so that a supervisor which
+  stood still, and has looked once since, decides nothing by that;
 - where a late loop or a wait asked for one more, it is remembered that so many were not enough for
   that load: whether one more cures it, or only its absence does not, the number stays.
 """
@@ -14,11 +16,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
 from holdfast.model.scale import Scale
 from holdfast.model.units import format_seconds, plural
+
+STILL_S: Final = 2.0
+"""Longer between two looks nobody looked; they are to be a second apart, and one may be late."""
+STILL_PART: Final = 0.25
+"""Of a longer window nobody looked for more than this part, so that four looks are the fewest."""
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -90,10 +98,21 @@ def _window(
 ) -> Sequence[Look] | None:
     """The looks of the last `for_s` seconds; None where they do not reach back so far."""
     begin_s = now_s - for_s
-    since = [look for look in looks if look.at_s >= serving.since_s]
+    since = _unbroken(looks, serving.since_s, max(STILL_S, STILL_PART * for_s))
     if not since or since[0].at_s > begin_s:
         return None
     return [look for look in since if look.at_s >= begin_s] or since[-1:]
+
+
+def _unbroken(looks: Sequence[Look], since_s: float, still_s: float) -> list[Look]:
+    """Those since then, and since nobody looked for longer than `still_s` seconds."""
+    found: list[Look] = []
+    for look in looks:
+        if found and look.at_s - found[-1].at_s > still_s:
+            found.clear()
+        if look.at_s >= since_s:
+            found.append(look)
+    return found
 
 
 def _more(
