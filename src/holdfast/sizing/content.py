@@ -29,7 +29,8 @@ COMPRESSOR: Final = 8_192 + 16 + (1 << 17) + (1 << 17)
 (`ngx_http_gzip_filter_memory`)."""
 BROTLI_REST: Final = 4 * MIB
 """Bytes of brotli for one answer beside its tables, at nginx's window of 512 KiB: twice the window,
-what is read, and commands (measured: 0.5 to 3.4 MiB)."""
+what is read, and commands (`scripts/bench brotli_answers`: 3.3 to 4.8 MiB from level 4 on, so that
+a whole answer takes 8 % more than is planned at most; fewer below)."""
 LEAST_COMPRESSED: Final = 1_024
 DISK: Final = 1 << 30
 HAPROXY_SIZE: Final = 64 * MIB
@@ -136,14 +137,17 @@ def _shared(front: Front, processes: int) -> tuple[Value, ...]:
     return (derived("shared_bytes", sum(p for p, _ in parts), " + ".join(w for _, w in parts)),)
 
 
-def _compressor(wanted: Compression) -> tuple[int, str]:
-    """Bytes for one answer, and of what: the largest that a client may ask for.
+def brotli_tables(level: int) -> int:
+    """Bytes of brotli's tables of places for one answer (`hash_longest_match_inc.h`).
 
-    brotli's tables of places (`hash_longest_match_inc.h`): 2^17 of 4 bytes up to level 4, then
-    2^14 buckets, 2^15 from level 7 on, of 2^(level - 1) places.
+    2^17 places of 4 bytes up to level 4; then 2^14 buckets, 2^15 from level 7 on, of
+    2^(level - 1) places.
     """
+    return 4 << (17 if level < 5 else level - 1 + (14 if level < 7 else 15))
+
+
+def _compressor(wanted: Compression) -> tuple[int, str]:
+    """Bytes for one answer, and of what: the largest that a client may ask for."""
     if not wanted.brotli:
         return COMPRESSOR, "zlib"
-    level = wanted.level
-    places = 1 << (17 if level < 5 else level - 1 + (14 if level < 7 else 15))
-    return 4 * places + BROTLI_REST, "brotli"
+    return brotli_tables(wanted.level) + BROTLI_REST, "brotli"
