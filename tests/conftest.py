@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -18,19 +20,21 @@ SEED = int(os.environ.get("HOLDFAST_SEED", "0"))
 
 ALONE = ("tests/cli/", "tests/proof/")
 """Where tests judge a run, which other load makes void, or change the machine's settings."""
-BESIDE = (
-    *("tests/cli/test_audit.py", "tests/cli/test_audit_bounds.py", "tests/cli/test_audit_noise.py"),
-    *("tests/cli/test_sarif.py", "tests/proof/test_report"),
-)
-"""Of those, who only reads files."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the slow tests of those folders `alone`."""
+    """Mark the slow tests of those folders `alone`, but for those that say `beside`.
+
+    Files with many slow tests go first, so that files which run beside each other end together.
+    """
+    slow: Counter[Path] = Counter()
     for item in items:
-        judges = item.nodeid.startswith(ALONE) and not item.nodeid.startswith(BESIDE)
-        if judges and item.get_closest_marker("slow"):
+        if not item.get_closest_marker("slow"):
+            continue
+        if item.nodeid.startswith(ALONE) and not item.get_closest_marker("beside"):
             item.add_marker(pytest.mark.alone)
+        slow[item.path] += not item.get_closest_marker("alone")
+    items.sort(key=lambda item: -slow[item.path])
 
 
 def pytest_report_header() -> str:

@@ -211,7 +211,8 @@ def test_all_tests_are_two_parts(clone: Clone) -> None:
     """`scripts/test` runs three at once, and then those that want nothing beside them."""
     assert clone.run("scripts/test", env={"HOLDFAST_SEED": "5"}).returncode == 0
     together, alone = clone.noted("pytest")
-    assert together.endswith(" -n 3 --dist loadfile -m not full and not alone")
+    in_order = "--dist loadfile --no-loadscope-reorder"
+    assert together.endswith(f" -n 3 {in_order} -m not full and not alone")
     assert alone.endswith(" -m alone and not full")
     seeded = "-m pytest --hypothesis-seed=5 "
     assert together.startswith(seeded)

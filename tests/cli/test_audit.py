@@ -13,6 +13,8 @@ import pytest
 from holdfast.checks.catalog import LAWS
 from tests.cli.run import command, environment
 
+pytestmark = pytest.mark.beside
+
 GUIDES = Path(__file__).parents[1] / "readers/guides"
 GUNICORN = """\
 workers = 4
@@ -335,6 +337,7 @@ def test_a_code_is_explained() -> None:
     """Each part of the law is there; without a code, all of them; with another, the nearest."""
     told = explain("hf104").stdout
     assert all(head in told for head in ("HF104: ", "meaning: ", "formula: ", "source: "))
-    assert all(code in explain().stdout for code in LAWS)
+    every = explain().stdout
+    assert all(code in every for code in LAWS)
     wrong = explain("HF140")
     assert (wrong.returncode, "did you mean" in wrong.stderr) == (2, True)

@@ -16,6 +16,8 @@ import pytest
 from holdfast.observe.tree import MOST_FILES, Tree
 from tests.cli.run import UNPRIVILEGED, environment, holdfast
 
+pytestmark = pytest.mark.beside
+
 HOOKED = Path(__file__).with_name("hooked.py")
 UVICORN = "web: uvicorn shop:app --limit-concurrency 7\n"
 EDGE = """\

@@ -39,7 +39,7 @@ http {{
   server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://app; }} }}
 }}
 """
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.beside]
 needs_nginx = pytest.mark.skipif(not INSTALLED["nginx"], reason="nginx is not installed")
 EXCESS = 8
 GROUPS = ("/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified", "/sys/fs/cgroup")

@@ -15,6 +15,8 @@ from tests.checks.test_documented import CASES as DOCUMENTED
 from tests.cli.within import put, within
 from tests.readers.judged import cases
 
+pytestmark = pytest.mark.beside
+
 GUIDES = Path(__file__).parents[1] / "readers/guides"
 CORPUS: tuple[dict[str, bytes], ...] = (
     *({name: text.encode() for name, text in case.files.items()} for _, case in cases()),

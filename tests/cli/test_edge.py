@@ -61,6 +61,7 @@ def test_the_plan_notes_what_the_edge_answers_itself(asked: tuple[str, ...]) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_up_as_json_says_the_plans_notes_too(program: str) -> None:
     """Where events alone go to stdout, what the edge answers itself is said on stderr."""
@@ -80,6 +81,7 @@ def test_without_an_edge_the_plan_has_none() -> None:
 
 @BEHIND_NOTHING
 @pytest.mark.slow
+@pytest.mark.beside
 def test_auto_without_either_runs_direct_and_says_so() -> None:
     """The plan notes that no edge is installed, with the packages, and is made all the same."""
     plan = json.loads(hidden("plan", "-n", "2k", "--json").stdout)
@@ -91,6 +93,7 @@ def test_auto_without_either_runs_direct_and_says_so() -> None:
 
 @BEHIND_NOTHING
 @pytest.mark.slow
+@pytest.mark.beside
 @pytest.mark.parametrize("name", ["up", "prove", "demo"])
 def test_an_edge_that_is_not_installed_is_bad_input(name: str) -> None:
     """It is refused before anything starts, with the package that has it."""

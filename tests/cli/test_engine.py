@@ -12,7 +12,7 @@ import pytest
 from holdfast.cli.main import holdfast as commands
 from holdfast.model.errors import BadInput
 from holdfast.wire import ENGINES
-from tests.cli.run import REPOSITORY, WAIT, holdfast
+from tests.cli.run import REPOSITORY, WAIT, holdfast, tried
 
 APPS = {"ASGI": "wait:app", "WSGI": "wait_wsgi:app", "Tornado": "wait_tornado:app"}
 HOLDING = [name for name in ENGINES if name != "sync"]
@@ -84,11 +84,12 @@ def test_each_package_of_an_engine_must_be_there(
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 @pytest.mark.parametrize("engine", HOLDING)
 def test_an_engine_holds_what_was_planned(engine: str) -> None:
     """100 requests are held on each engine with the caps of its plan, and none fails."""
     app = APPS[ENGINES[engine].interface]
-    done = holdfast(
+    done = tried(
         *("prove", app, "--app-dir", WAIT, "-n", "100", "--mean-time", "0.5s", "--hold", "1.5s"),
         *("--engine", engine, "--edge", "none", "--json"),
     )
@@ -97,6 +98,7 @@ def test_an_engine_holds_what_was_planned(engine: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 def test_a_wsgi_app_on_an_engine_of_another_kind_is_told_which_serves_it() -> None:
     """What was said is obeyed, and the worker's refusal names the engine that serves the app."""
     told = ("--engine", "uvicorn", "--edge", "none")

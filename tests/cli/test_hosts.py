@@ -69,6 +69,7 @@ def test_an_app_is_still_asked_for_without_hosts() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_up_runs_the_edge_alone(program: str, folder: str) -> None:
     """It answers 502 or 503 while no host does, and ends with 0 when it is told to."""

@@ -16,7 +16,7 @@ import pytest
 from tests.cli.run import WAIT, holdfast, started
 from tests.helpers import free_port, wait_until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.beside]
 WORDS = ("--app-dir", WAIT, "--mean-time", "1s", "-n", "10", "--edge", "none")
 
 

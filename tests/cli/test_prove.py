@@ -68,6 +68,7 @@ def test_an_interrupt_in_the_hold_writes_what_was_measured(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 @pytest.mark.parametrize("line", range(3))
 def test_an_interrupt_before_the_load_leaves_nothing(line: int) -> None:
     """Ctrl-C while things are being started stops them all; no traceback is shown."""
@@ -131,6 +132,7 @@ def test_a_result_that_could_not_be_written_is_told_first(target: str, tmp_path:
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 @pytest.mark.parametrize(
     ("app", "folder", "told"),
     [

@@ -18,6 +18,7 @@ URL = "http://127.0.0.1:9/"
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 @pytest.mark.parametrize(
     ("words", "place"),
     [
@@ -84,6 +85,7 @@ def test_an_app_is_sized_and_proved_by_rate(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 def test_nobody_there_is_said() -> None:
     """Where nobody listens no run begins, and that is bad input with a hint."""
     port = free_port()

@@ -15,6 +15,8 @@ from holdfast.proof.result import write_result
 from tests.cli.run import REPOSITORY, command, environment, holdfast, tried
 from tests.proof.reported import held, never_began
 
+pytestmark = pytest.mark.beside
+
 NEEDS_MATPLOTLIB = "the extra `report` is not installed"
 
 
@@ -181,6 +183,7 @@ def test_a_report_that_could_not_be_written_is_told_before_the_run(
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_demo_measures_each_limit_of_its_plan_and_draws_it(tmp_path: Path) -> None:
     """Every limit of the shop's plan has its use, none past its capacity, and the page shows it."""
     pytest.importorskip("matplotlib", reason=NEEDS_MATPLOTLIB)

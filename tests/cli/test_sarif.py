@@ -16,6 +16,8 @@ from holdfast.model.finding import Change, Edit, Finding
 from holdfast.model.values import Place, assumed
 from tests.cli.run import holdfast
 
+pytestmark = pytest.mark.beside
+
 GUIDES = Path(__file__).parents[1] / "readers/guides"
 
 

@@ -84,6 +84,7 @@ def interrupted(words: tuple[str, ...], at: str, mark: str, times: int = 1) -> t
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 @pytest.mark.parametrize("at", ["starting upstream", "starting 1 worker"])
 def test_ctrl_c_while_things_are_started_stops_them(at: str) -> None:
     """Exit code 130; it says that what was started has been stopped, and that is so."""
@@ -128,6 +129,7 @@ def test_ctrl_c_while_answers_are_waited_for_ends_the_wait() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 def test_up_serves_on_when_nobody_reads_what_it_says() -> None:
     """Both readers of a stack's words leave; it still answers, and a signal ends it cleanly."""
     port, env = free_port(), tagged("up")
@@ -155,6 +157,7 @@ def test_up_serves_on_when_nobody_reads_what_it_says() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 @pytest.mark.parametrize("app", ["wait:app", "shop:app"])
 def test_json_stands_alone_on_stdout(app: str) -> None:
     """With --json stdout is one JSON value and stderr is empty, whatever is started meanwhile."""

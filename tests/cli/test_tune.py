@@ -30,9 +30,10 @@ units = 1.0
 addresses = 1
 """
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.beside]
 
 
+@pytest.mark.alone
 def test_what_is_too_small_is_named_mended_proved_and_put_back(machine: Machine) -> None:
     """somaxconn 2 does not hold 2,000: named, applied, then proved to hold, undone exactly."""
     before = machine.tree()

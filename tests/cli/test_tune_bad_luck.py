@@ -23,7 +23,7 @@ from tests.helpers import wait_until
 
 NOBODY = 65534
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.beside]
 
 AS_NOBODY = f"""
 import os, resource, sys

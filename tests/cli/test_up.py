@@ -64,6 +64,7 @@ def test_a_wsgi_app_is_served_without_a_word_of_its_engine(edge: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 def test_ctrl_c_ends_it_cleanly() -> None:
     """An interrupt stops the workers, the command ends with 0, and the port is free again."""
     port = free_port()
@@ -76,6 +77,7 @@ def test_ctrl_c_ends_it_cleanly() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 def test_a_port_that_is_taken_is_told() -> None:
     """Another listener on the port: exit code 2, the port is named, another one is the hint."""
     with socket.socket() as taken:
@@ -90,6 +92,7 @@ def test_a_port_that_is_taken_is_told() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user to try it")
 def test_a_port_that_needs_permission_is_told() -> None:
     """As an unprivileged user port 80 is refused: exit code 2, what is allowed as the hint."""

@@ -15,7 +15,7 @@ from holdfast.cli.main import holdfast as commands
 from holdfast.model.errors import BadInput
 from holdfast.sizing.engines import ENGINES as SIZED
 from holdfast.wire import ENGINES, USUAL_ENGINES
-from tests.cli.run import REPOSITORY, WAIT, holdfast
+from tests.cli.run import REPOSITORY, WAIT, holdfast, tried
 from tests.cli.test_hosts import TOML
 from tests.helpers import free_port
 
@@ -174,6 +174,7 @@ def test_every_usual_engine_serves_its_interface() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 def test_a_machine_is_tuned_for_the_usual_engine() -> None:
     """`tune` plans for the engine that will serve the app, and says which."""
     argv = ("tune", "wait_wsgi:app", "--app-dir", WAIT, "-n", "2k", "--edge", "none", "--json")
@@ -182,15 +183,17 @@ def test_a_machine_is_tuned_for_the_usual_engine() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 @pytest.mark.parametrize("words", [("prove",), ("demo", "--idle", "0", "--app")])
 def test_a_wsgi_app_holds_without_a_word_of_its_engine(words: tuple[str, ...]) -> None:
     """`prove` and `demo` start it on gevent, and 100 requests are held."""
     asked = ("-n", "100", "--mean-time", "0.5s", "--hold", "1.5s", "--edge", "none", "--json")
-    done = holdfast(*words, "wait_wsgi:app", "--app-dir", WAIT, *asked)
+    done = tried(*words, "wait_wsgi:app", "--app-dir", WAIT, *asked)
     assert (done.returncode, json.loads(done.stdout)["verdict"]) == (0, "held"), done.stderr
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 def test_an_app_that_does_not_show_what_it_speaks_is_told_which_engine_serves_it(
     tmp_path: Path,
 ) -> None:

@@ -93,6 +93,7 @@ def test_what_busy_programs_take_is_seen() -> None:
     assert result.cpu.foreign > 0.05
 
 
+@pytest.mark.beside
 def test_used_up_local_ports_are_named_with_what_helps() -> None:
     """Where no local port is free the run is void, and the reason says what to widen."""
     unshare = shutil.which("unshare")

@@ -18,6 +18,8 @@ from holdfast.proof.report.svg import spread
 from holdfast.proof.result import Result, read_result
 from tests.proof.reported import by_rate, empty, held, never_began, replace, series
 
+pytestmark = pytest.mark.beside
+
 pytest.importorskip("matplotlib", reason="the extra `report` is not installed")
 
 RESULTS = Path(__file__).parents[2] / "bench" / "results"

@@ -17,6 +17,7 @@ pytest.importorskip("matplotlib", reason="the extra `report` is not installed")
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.beside,
     pytest.mark.skipif(BROWSER is None, reason="no chromium is installed"),
 ]
 MINUTES = Spread(*(7_777_777.0,) * 5)
