@@ -16,7 +16,8 @@ from holdfast.model.scale import Scale
 from holdfast.policy.care import FIRST_S
 from holdfast.sizing.layout import Program
 from holdfast.wire import ENGINES
-from tests.stack import test_kills, test_reload
+from tests.edges import PROGRAMS
+from tests.stack import test_kills, test_reload, test_scale
 from tests.stack.driving import BUSY, Log, running
 from tests.stack.edges import SLOTS, behind
 from tests.stack.engines import fields as of_engine
@@ -156,6 +157,12 @@ def test_two_reloads_at_once_bring_the_newest_code(program: Program | None, tmp_
 def test_the_edge_dies_amid_a_reload(program: Program, tmp_path: Path) -> None:
     """What the edge held is lost, each client's request once at most; the reload goes on."""
     test_reload.test_the_edge_dies_amid_a_reload(program, tmp_path)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_up_and_down_with_all_that_are_planned_for(program: Program, tmp_path: Path) -> None:
+    """Requests that end together and begin together again find the new workers, and the old."""
+    test_scale.check_up_and_down(program, tmp_path, 2 * test_scale.TURNS)
 
 
 @pytest.mark.parametrize("lot", range(DRAWN))

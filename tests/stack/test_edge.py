@@ -10,14 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.load.fleet import Fleet
 from holdfast.model.errors import BadInput
 from holdfast.model.values import Value
 from holdfast.sizing.layout import Program
 from holdfast.stack.process import StackProcess
 from tests.edges import PROGRAMS
 from tests.helpers import wait_until
-from tests.load.servers import check_accounts, load_plan
 from tests.stack.driving import (
     BUSY,
     Client,
@@ -32,8 +30,6 @@ from tests.stack.driving import (
 from tests.stack.edges import SLOTS, behind
 
 pytestmark = [pytest.mark.slow, pytest.mark.parametrize("program", PROGRAMS)]
-
-WAIT = str(Path(__file__).parents[2] / "examples" / "wait")
 
 
 def edge_pid(stack: StackProcess) -> int:
@@ -63,28 +59,6 @@ def test_the_edges_processes_are_known(program: Program) -> None:
         wait_until(lambda: len(set(stack.edge_pids())) == expected)
         names = {Path(f"/proc/{pid}/comm").read_text().strip() for pid in stack.edge_pids()}
         assert names == {program}
-
-
-def test_workers_are_replaced_under_load_and_nothing_is_lost(program: Program) -> None:
-    """While 2,000 are in flight each worker is replaced once: no request fails."""
-    fields = {"app": "wait:app", "app_dir": WAIT, "env": {"WAIT_MEAN_S": "1"}, **behind(program)}
-    with running(**fields) as stack:
-        plan = load_plan(stack.port, path="/", clients=BUSY, processes=1)
-        log = Log(stack)
-        with Fleet(plan) as fleet:
-            fleet.start()
-            fleet.allow(BUSY, 0)
-            wait_until(lambda: fleet.read().answered > BUSY)
-            for slot in range(SLOTS):
-                stack.replace(slot)
-                log.wait_for("stopped", slot + 1)
-            seen = fleet.read().answered
-            wait_until(lambda: fleet.read().answered > seen + BUSY)
-            totals = fleet.let_go(30.0)
-        check_accounts(totals)
-        assert (totals.failed, totals.unfinished, totals.errors) == (0, 0, {})
-        assert [event.status for event in log.of("stopped")] == [0] * SLOTS
-        assert [worker.generation for worker in stack.workers()] == [2] * SLOTS
 
 
 def test_posts_on_kept_connections_survive_replacing(program: Program) -> None:

@@ -272,6 +272,7 @@ def test_a_worker_is_replaced_and_nothing_is_lost(engine: str, listen: str) -> N
         later.get()
         assert answered(clients) == count
         assert later.status() == 200
+        later.close()  # sync waits for it, up to 2 s
         (stopped,) = log.wait_for("stopped")
         assert (stopped.generation, stopped.status, log.of("died")) == (1, 0, [])
 
