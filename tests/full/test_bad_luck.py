@@ -159,6 +159,12 @@ def test_the_edge_dies_amid_a_reload(program: Program, tmp_path: Path) -> None:
     test_reload.test_the_edge_dies_amid_a_reload(program, tmp_path)
 
 
+@pytest.mark.parametrize("program", WAYS)
+def test_a_full_pids_cgroup_lets_no_worker_start(program: Program | None, tmp_path: Path) -> None:
+    """Neither to be more nor to be new: the stack serves on as it was, and later takes both."""
+    test_scale.test_a_full_pids_cgroup_lets_no_worker_start(program, tmp_path)
+
+
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_up_and_down_with_all_that_are_planned_for(program: Program, tmp_path: Path) -> None:
     """Requests that end together and begin together again find the new workers, and the old."""

@@ -139,7 +139,7 @@ def test_a_slot_is_wanted_again_before_it_has_drained(program: Program | None) -
         assert (stopped.slot, stopped.generation, stopped.status) == (1, 1, 0)
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program", PROGRAMS[1:])
 def test_a_full_pids_cgroup_lets_no_worker_start(program: Program | None, tmp_path: Path) -> None:
     """Neither to be more nor to be new: the stack serves on as it was, and later takes both."""
     site = Site(tmp_path)
