@@ -98,12 +98,12 @@ class Client:
 
 
 @contextlib.contextmanager
-def crowd(port: int, count: int, path: str = "/") -> Iterator[list[Client]]:
+def crowd(to: int | str, count: int, path: str = "/") -> Iterator[list[Client]]:
     """So many clients, each with one request in flight."""
     with contextlib.ExitStack() as undo:
         clients = []
         for _ in range(count):
-            client = Client(port)
+            client = Client(to)
             undo.callback(client.close)
             client.ask(path)
             clients.append(client)

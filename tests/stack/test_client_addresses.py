@@ -9,35 +9,15 @@ import pytest
 
 from holdfast.model.front.clients import CLAIMS, PROXY_PROTOCOL, Clients
 from holdfast.model.front.front import Front
-from holdfast.wire import ENGINES
-from tests.edges import INSTALLED, PROGRAMS
+from tests.edges import PROGRAMS
+from tests.stack.claims import SPOOFED, seen
 from tests.stack.driving import running
 from tests.stack.edges import behind
-from tests.stack.test_engines import fields
 
 pytestmark = pytest.mark.slow
 
 BALANCERS = ("127.0.0.0/8", "10.0.0.0/8", "2001:db8::/32")
 Ask = Callable[..., tuple[str, str]]
-
-
-def asked(port: int, *headers: str, first: bytes = b"", path: str = "/client") -> tuple[str, str]:
-    """The client's address and scheme as the app sees them; ("", status) where it is not asked."""
-    lines = [f"GET {path} HTTP/1.1", "host: x", "connection: close", *headers, "", ""]
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
-        client.sendall(first + "\r\n".join(lines).encode())
-        whole = b""
-        try:
-            while more := client.recv(65_536):
-                whole += more
-        except ConnectionResetError:
-            pass
-    head, _, body = whole.decode().partition("\r\n\r\n")
-    status = head[9:12]
-    if status != "200":
-        return "", status
-    address, scheme = body.split("\r\n")[1 if "chunked" in head.lower() else 0].split()
-    return address, scheme
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +26,7 @@ def ask_trusting(request: pytest.FixtureRequest) -> Iterator[Ask]:
     program, clients = request.param
     front = Front(clients=clients)
     with running("kit_asgi:app", **{**behind(program, front=front), "slots": 1}) as stack:
-        yield lambda *headers, **how: asked(stack.port, *headers, **how)
+        yield lambda *headers, **how: seen(stack.port, *headers, **how)
 
 
 def through(clients: Clients) -> pytest.MarkDecorator:
@@ -56,25 +36,6 @@ def through(clients: Clients) -> pytest.MarkDecorator:
         for program in PROGRAMS
     ]
     return pytest.mark.parametrize("ask_trusting", both, indirect=True)
-
-
-SPOOFED = (
-    *(f"{name}: 6.6.6.6" for name in ("X-Forwarded-For", "X-Real-IP", "X-Client-IP")),
-    *("X-Forwarded-Proto: https", "X-Scheme: https", "X-Forwarded-Protocol: ssl"),
-    *("X-Forwarded-Ssl: on", "Forwarded: for=6.6.6.6;proto=https"),
-)
-
-
-@pytest.mark.skipif(not INSTALLED["nginx"], reason="nginx is not installed")
-@pytest.mark.parametrize("engine", ENGINES)
-def test_an_app_sees_its_client_whatever_that_one_claims(engine: str) -> None:
-    """Each engine tells the address and scheme that the edge says, and believes nobody else."""
-    told = {**fields(engine), **behind("nginx"), "slots": 1}
-    with running(**told) as stack:
-        assert asked(stack.port) == ("127.0.0.1", "http")
-        assert asked(stack.port, *SPOOFED) == ("127.0.0.1", "http")
-        for header in SPOOFED:
-            assert asked(stack.port, header, header) == ("127.0.0.1", "http"), header
 
 
 SAID = (

@@ -10,7 +10,7 @@ import http.client
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from holdfast.stack.process import StackProcess
 from holdfast.wire import ENGINES
 from tests.edges import PROGRAMS
 from tests.helpers import wait_until
+from tests.stack.claims import SPOOFED, seen
 from tests.stack.driving import (
     Asking,
     Client,
@@ -98,12 +99,13 @@ def test_answers_are_those_of_the_app(shared: Shared) -> None:
 @EACH
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_answers_behind_an_edge(engine: str, program: Program) -> None:
-    """Behind a real edge the same is answered, and the app sees the client's own address."""
+    """Behind a real edge the same is answered, and the app sees the client's own address and scheme
+    as the edge says, whatever the client claims."""
     with running(**{**fields(engine), **behind(program), "slots": 2}) as stack:
         check_answers(stack)
-        with connected(stack) as connection:
-            seen = said(connection, "GET", "/client")[1].split()[0]
-        assert seen == b"127.0.0.1"
+        assert seen(stack.port) == seen(stack.port, *SPOOFED) == ("127.0.0.1", "http")
+        for header in SPOOFED:
+            assert seen(stack.port, header, header) == ("127.0.0.1", "http"), header
 
 
 @SHARED
@@ -252,18 +254,15 @@ def test_busy_clients_lose_no_request_in_a_stop(engine: str) -> None:
     assert asking.told
 
 
-@EACH
-@pytest.mark.parametrize("listen", ["tcp", "slots"])
-def test_a_worker_is_replaced_and_nothing_is_lost(engine: str, listen: str) -> None:
-    """What the former worker holds is answered by it, and the next one serves meanwhile."""
-    count = room(engine)
-    with running(**fields(engine, listen=listen)) as stack, contextlib.ExitStack() as undo:
-        to: Any = stack.port or os.path.join(stack.serving.run_dir, "slot-0.sock")
-        clients = [Client(to) for _ in range(count)]
-        for client in clients:
-            undo.callback(client.close)
-            client.ask()
+def check_replacing(
+    stack: StackProcess, count: int, to: int | str, gone: Iterable[Path] = ()
+) -> None:
+    """Replace a worker that holds so many; another client comes meanwhile, and `gone` are removed
+    before."""
+    with crowd(to, count) as clients, contextlib.ExitStack() as undo:
         wait_for_in_flight(stack, count)
+        for path in gone:
+            path.unlink()
         log = Log(stack)
         stack.replace(0)
         log.wait_for("draining")
@@ -275,6 +274,13 @@ def test_a_worker_is_replaced_and_nothing_is_lost(engine: str, listen: str) -> N
         later.close()  # sync waits for it, up to 2 s
         (stopped,) = log.wait_for("stopped")
         assert (stopped.generation, stopped.status, log.of("died")) == (1, 0, [])
+
+
+@EACH
+def test_a_worker_is_replaced_and_nothing_is_lost(engine: str) -> None:
+    """What the former worker holds is answered by it, and the next one serves meanwhile."""
+    with running(**fields(engine)) as stack:
+        check_replacing(stack, room(engine), stack.port)
 
 
 @EACH
@@ -308,19 +314,6 @@ def test_a_worker_survives_the_loss_of_its_socket_path(engine: str) -> None:
     """Without its path a worker answers what it has, and its successor is reached by a new one."""
     with running(**fields(engine, listen="slots")) as stack:
         folder = Path(stack.serving.run_dir)
-        kept = Client(str(folder / "slot-0.sock"))
-        with contextlib.closing(kept.socket):
-            kept.ask()
-            wait_for_in_flight(stack, 1)
-            for path in (*folder.glob("w-0.*.sock"), *folder.glob("p-0.*.sock")):
-                path.unlink()
-            kept.finish()
-            assert kept.status() == 200
-        log = Log(stack)
-        stack.replace(0)
-        assert log.wait_for("stopped")[0].status == 0
-        later = Client(str(folder / "slot-0.sock"))
-        with contextlib.closing(later.socket):
-            later.get()
-            assert later.status() == 200
-        assert log.of("died") == []
+        gone = [*folder.glob("w-0.*.sock"), *folder.glob("p-0.*.sock")]
+        assert len(gone) == 2
+        check_replacing(stack, room(engine), str(folder / "slot-0.sock"), gone)
