@@ -20,7 +20,7 @@ from tests.stack.operating import Site, answer_more, check_nothing_lost, flow
 pytestmark = pytest.mark.slow
 
 WORKERS, MOST_SHARE, MOST_BYTES = 16, 0.01, 60 * 10**6
-"""Of so many workers a supervisor takes less than 1 % of a core, and 60 MB: the issue's figures."""
+"""Of so many workers a supervisor may take less than 1 % of a core, and 60 MB."""
 
 
 def test_a_supervisor_of_sixteen_workers_takes_little(tmp_path: Path) -> None:
