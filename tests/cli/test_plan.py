@@ -99,6 +99,8 @@ def test_a_plan_fits_a_screen_and_explains_on_request() -> None:
     assert done.stdout.endswith("--explain\n")
 
 
+@pytest.mark.slow
+@pytest.mark.beside
 def test_more_than_the_machine_can_hold_says_what_it_can() -> None:
     """An impossible number is exit code 2; nine tenths of the number in its hint are possible."""
     refused = holdfast("plan", "-n", "900M")

@@ -15,6 +15,8 @@ from holdfast.facts.rates import Rate, read_rates
 from tests.cli.run import WAIT, holdfast
 from tests.edges import INSTALLED
 
+pytestmark = [pytest.mark.slow, pytest.mark.beside]
+
 APPS = {"ASGI": "wait:app", "WSGI": "wait_wsgi:app", "Tornado": "wait_tornado:app"}
 EDGES = ("none", "nginx", "haproxy")
 needs_edges = pytest.mark.skipif(not all(INSTALLED.values()), reason="an edge is not installed")
@@ -63,7 +65,7 @@ def test_an_engine_that_nobody_measured_is_left_out(
 
 
 @needs_edges
-@pytest.mark.slow
+@pytest.mark.alone
 def test_memory_is_the_smallest_plan() -> None:
     """No other pair's plan for the same number takes less memory."""
     asked = (APPS["WSGI"], "--app-dir", WAIT, "-n", "5k")
@@ -145,7 +147,7 @@ def test_a_contradiction_is_refused(words: tuple[str, ...], fault: str) -> None:
     assert "hint: " in done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_a_tuning_is_of_the_engine() -> None:
     """`tune --engine` plans for the engine, and `tune --prefer` says which it has chosen."""
     tuned = [
@@ -162,7 +164,7 @@ def test_a_tuning_is_of_the_engine() -> None:
     assert tuned[2]["notes"][0].startswith("--prefer memory: gevent without an edge: ")
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_what_is_preferred_runs() -> None:
     """`prove` starts the pair that was chosen, and it holds."""
     done = holdfast(

@@ -12,6 +12,8 @@ from holdfast.proof.profile_file import Taken, versions_here, write_profile
 from tests.cli.run import SHOP, WAIT, holdfast, tried
 from tests.proof.test_profile_file import TAKEN
 
+pytestmark = [pytest.mark.slow, pytest.mark.beside]
+
 NEAR = 0.1
 
 
@@ -108,7 +110,7 @@ def test_a_profile_that_could_not_be_written_is_told_first(tmp_path: Path) -> No
     assert "workers answer" not in done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_a_small_profile_predicts_the_workers_memory(tmp_path: Path) -> None:
     """Taken at 500, it says within 10 % what the workers take at 2,000 and 200 idle clients."""
     path, out = str(tmp_path / "app.json"), tmp_path / "result.json"

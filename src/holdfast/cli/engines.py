@@ -37,13 +37,21 @@ PACKAGES: Final = {
 """Whose versions the cost of a request depends on; the first is the engine's."""
 
 
+def _names() -> str:
+    """All engines, by the interface that they serve."""
+    spoken = dict.fromkeys(row.interface for row in ENGINES.values())
+    of = {each: [name for name, row in ENGINES.items() if row.interface == each] for each in spoken}
+    return "; ".join(f"{each}: {', '.join(names)}" for each, names in of.items())
+
+
 def engine_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--engine NAME`."""
     return click.option(
         "--engine",
         type=click.Choice(list(ENGINES)),
+        metavar="NAME",
         default=USUAL_ENGINE,
-        help="What serves the app in a worker: ASGI, or WSGI (gevent, gthread, sync), or Tornado  "
+        help=f"What serves the app in a worker. {_names()}.  "
         "[default: gevent or tornado where its text shows WSGI or Tornado, else uvicorn]",
     )(command)
 
