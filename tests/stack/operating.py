@@ -30,7 +30,7 @@ from tests.load.servers import check_accounts, load_plan
 from tests.stack.driving import APPS, BUSY
 from tests.stack.edges import behind
 
-MEAN_S: Final = 1.0
+MEAN_S: Final = 2.0
 """The mean time of a request at 2,000 in flight."""
 DIRECT: Final[Program | None] = None
 WAYS: Final = [pytest.param(DIRECT, id="direct"), *PROGRAMS]

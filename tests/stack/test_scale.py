@@ -53,7 +53,7 @@ def test_twice_the_workers_and_back(program: Program | None, engine: str, tmp_pa
         more = wait_for_end(stack, "scale")
         assert (more.kind, more.slots, serving(stack)) == ("scaled", MOST, list(range(MOST)))
         with flow(stack, half, seed=1) as later:
-            assert begun_by_slot(stack) == set(range(MOST))
+            wait_until(lambda: begun_by_slot(stack) == set(range(MOST)))  # nginx looks each 5 s
             stack.scale(SLOTS)
             fewer = wait_for_end(stack, "scale", 2)
             assert (fewer.kind, fewer.cut, serving(stack)) == ("scaled", 0, list(range(SLOTS)))
