@@ -31,7 +31,7 @@ def held(files: Written, stack: Stack) -> dict[str, int]:
     """Hold the target with the files as they are, arriving as the audit was told; every answer."""
     now = said(files, *_options(stack))
     with pushed(now, may_wait=False) as clients:
-        burst = math.ceil(stack.target / _mean_time_s(stack))
+        burst = 1 if stack.apart else math.ceil(stack.target / _mean_time_s(stack))
         while clients.asked < stack.target:
             clients.open(min(burst, stack.target - clients.asked))
             clients.settle()

@@ -124,7 +124,11 @@ def _backpressure(hop: Hop, path: Path, demand: Demand) -> Limit:
 
 
 def _threads(hop: Hop, path: Path, demand: Demand) -> Limit:
-    """Threads serve wsgi; what is accepted past them waits in the worker."""
+    """Threads serve wsgi; what is accepted past them waits in the worker.
+
+    They are made as requests come. One that has just taken a request counts as idle for a moment,
+    so one of several that come at once may wait until the next one comes, with threads to spare.
+    """
     most, threads = backpressure(hop), effective(hop, BLOCKING_THREADS)
     if threads.value is None:
         half = max(1, int(most.number) // 2)
