@@ -13,6 +13,8 @@ from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
 RATE, HELD, PROFILES = "engines-rate", "engines-20k", "engine-profiles"
+ALONE = "engines-rate-shop"
+"""The shop and its twin with no other row's stack beside them."""
 WAYS = ("none", "nginx", "haproxy")
 PARTS = ("path", "workers", "edge")
 MIB = 2**20
@@ -105,6 +107,7 @@ def shop() -> list[str]:
     found = read(RATE)
     medians, over = found["medians"], found["shop_over_digitalocean"]
     rounds = ", ".join(f"{each:g}" for each in over["rounds"])
+    alone = read(ALONE)
     times = of_both(medians["shop/digitalocean"]) / of_both(medians["shop/ours"])
     return [
         "| | answers a second |",
@@ -112,9 +115,14 @@ def shop() -> list[str]:
         f"| the shop, uvicorn behind nginx (`holdfast up`) | {cell(medians['shop/ours'])} |",
         f"| its WSGI twin, the DigitalOcean guide | {cell(medians['shop/digitalocean'])} |",
         "",
-        f"Median of the rounds' quotients: **{over['median']:g}** ({rounds}). Upstream and clients "
-        "share the cores and take as much of an answer of either; of edge and workers alone an "
-        f"answer of the twin takes **{times:.1f}** times the processor.",
+        f"Median of the rounds' quotients: **{over['median']:g}** ({rounds}). Of edge and workers "
+        f"alone an answer of the twin takes **{times:.1f}** times the processor.",
+        "",
+        f"The stacks of all other rows stand idle beside and keep {found['idle_busy']:.0%} of the "
+        f"cores busy. Without them ({alone['idle_busy']:.0%}; `scripts/bench engines_rate shop`) "
+        f"it is **{alone['shop_over_digitalocean']['median']:g}**: the shop answers "
+        f"{cell(alone['medians']['shop/ours'])}, its twin "
+        f"{cell(alone['medians']['shop/digitalocean'])}.",
     ]
 
 

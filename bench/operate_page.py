@@ -5,35 +5,23 @@ python bench/operate_page.py reload|scale|kill, or peers|machine RESULT ...
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
+
+from engines_page import read
+from law_3_page import machine as machine_of
 
 from holdfast.model.units import format_bytes
 
-RESULTS = Path(__file__).parent / "results"
 OPERATE = "operate"
 LATE_S = 30.0
 """What a reload may take beside twice the 99th percentile of the answers."""
 
 
-def read(name: str) -> dict[str, Any]:
-    """A raw result."""
-    found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
-    return found
-
-
 def machine(name: str) -> list[str]:
     """When, where and with what a result was measured."""
-    found = read(name)
-    versions, host = found["versions"], found["machine"]
-    return [
-        f"Run {found['at']} with nginx {versions['nginx']}, HAProxy {versions['haproxy']}, Python "
-        f"{versions['python']}; Linux {host['kernel_release']}, {host['cores']:g} cores, "
-        f"{host['memory_bytes'] / 2**30:.0f} GiB."
-    ]
+    return machine_of(read(name))
 
 
 def rows_of(kind: str) -> Iterator[tuple[list[str], dict[str, Any]]]:
