@@ -231,7 +231,7 @@ def measure(row: str, held: int, mean_s: float, folder: Path) -> dict[str, Any]:
         watched = Watched(fleet, mark)
         opened(fleet, held, planned.open_rate, mean_s)
         watched.until(lambda sample: False, mean_s)
-        steady_bytes = watched.peak_bytes
+        steady_bytes, failed_before = watched.peak_bytes, fleet.read().failed
         began_s = time.monotonic()
         site.publish("2")
         served.reload()
@@ -247,6 +247,7 @@ def measure(row: str, held: int, mean_s: float, folder: Path) -> dict[str, Any]:
         "workers": workers_of(planned),
         "is_over": is_over,
         "took_s": round(took_s, 1),
+        "failed_before": failed_before,
         "lost": found["failed"] + found["unfinished"],
         "steady_bytes": steady_bytes,
         "peak_bytes": watched.peak_bytes,

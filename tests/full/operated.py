@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import msgspec
+import pytest
 from bench.profile_predicts import used_bytes
 
 from holdfast.cli.context import Options, Planned
@@ -27,6 +28,7 @@ from holdfast.load.counts import FleetSample, FleetTotals
 from holdfast.load.fleet import Fleet
 from holdfast.load.ramp import Ramp
 from holdfast.observe.process import read_memory
+from holdfast.sizing.edge import HEAD_S
 from holdfast.stack.config import StackConfig
 from holdfast.stack.limits import raise_nofile
 from holdfast.stack.process import StackProcess
@@ -80,6 +82,8 @@ class Operated:
         self.asked_for = planned.options.in_flight - late
         """In flight without those that come late."""
         self.least_in_flight = self.clients
+        self.failed_before = 0
+        """Before anything was done to the stack."""
         self.grown_bytes = 0
         """The most that the whole machine had grown by, since before there was a stack."""
         self._looked_s = self._measured_s = 0.0
@@ -112,6 +116,7 @@ class Operated:
             return min(sample.answered, sample.in_flight) >= self.asked_for
 
         wait_until(are_there, CEILING_S, "all clients are there")
+        self.failed_before = self.fleet.read().failed
 
     def more(self, count: int) -> FleetSample:
         """So many more answers."""
@@ -142,6 +147,7 @@ class Operated:
             "workers": self.config.slots,
             "clients": self.clients,
             "least_in_flight": self.least_in_flight,
+            "failed_before": self.failed_before,
             "grown_bytes": self.grown_bytes,
             "planned_bytes": self.planned_bytes(),
             **counted(self.site, *totals),
@@ -158,7 +164,11 @@ def taken() -> int:
 
 
 def counted(site: Site, *flows: FleetTotals) -> dict[str, Any]:
-    """What has become of each request, by the clients' count and by the app's."""
+    """What has become of each request, by the clients' count and by the app's.
+
+    `lag_s` is how late a generator's tick was at most. An edge cuts a client whose first request
+    does not come within HEAD_S, be it only that the machine stood still.
+    """
     begun, versions, errors = site.begun(), Counter[str](), Counter[str]()
     for totals in flows:
         versions.update(totals.tally)
@@ -173,6 +183,7 @@ def counted(site: Site, *flows: FleetTotals) -> dict[str, Any]:
         "twice": sum(count > 1 for count in begun.values()),
         "p50_s": round(flows[0].service.percentile_s(50), 2),
         "p99_s": round(flows[0].service.percentile_s(99), 2),
+        "lag_s": round(max(totals.lag.max_s for totals in flows), 2),
     }
 
 
@@ -277,6 +288,13 @@ def check_reload(folder: Path, engine: str, edge: str) -> None:
 
 def check_lossless(row: dict[str, Any]) -> None:
     """None failed or is missing, and each came to the app once."""
-    print(row)
+    show(row)
     assert (row["failed"], row["unfinished"], row["errors"], row["twice"]) == (0, 0, {}, 0)
     assert row["answered"] == row["sent"] == row["begun"] == sum(row["by_version"].values())
+
+
+def show(row: dict[str, Any]) -> None:
+    """Print it; the tests end as void, which may be tried again, where the machine stood still."""
+    print(row)
+    if row["lag_s"] >= HEAD_S:
+        pytest.exit(f"void: a generator stood still for {row['lag_s']} s", returncode=3)

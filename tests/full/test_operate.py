@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.edges import PROGRAMS
-from tests.full.operated import OTHERS, SHARE, check_lossless, killed, scaled
+from tests.full.operated import OTHERS, SHARE, check_lossless, killed, scaled, show
 
 pytestmark = pytest.mark.full
 
@@ -33,7 +33,7 @@ def test_twenty_thousand_are_scaled(program: str, tmp_path: Path) -> None:
 def test_one_of_twenty_thousands_workers_is_killed(program: str, tmp_path: Path) -> None:
     """What fails was inside it, or had come to it unread; another serves within the time."""
     row = killed(tmp_path, "uvicorn", program, LOAD)
-    print(row)
+    show(row)
     unread = row["sent"] - row["begun"]
     assert 0 < row["inside"] <= row["failed"] <= row["inside"] + unread
     assert (row["unfinished"], row["twice"]) == (0, 0)
