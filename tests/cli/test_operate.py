@@ -17,7 +17,8 @@ from tests.cli.run import WAIT, holdfast, started
 from tests.helpers import free_port, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.beside]
-WORDS = ("--app-dir", WAIT, "--mean-time", "1s", "-n", "10", "--edge", "none")
+WAITING = ("wait:app", "--app-dir", WAIT)
+WORDS = ("--mean-time", "1s", "-n", "10", "--edge", "none")
 
 
 class Up:
@@ -47,9 +48,9 @@ class Up:
 
 @contextmanager
 def up(*words: str) -> Iterator[Up]:
-    """`holdfast up` of the waiting app, once it serves; ended with what it has started."""
+    """`holdfast up` of an app, once it serves; ended with what it has started."""
     port = free_port()
-    with started("up", "wait:app", *WORDS, "--port", str(port), *words) as process:
+    with started("up", *words, *WORDS, "--port", str(port)) as process:
         try:
             stack = Up(port, process)
             stack.wait_for("serving on")
@@ -62,7 +63,7 @@ def up(*words: str) -> Iterator[Up]:
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Up]:
-    with up("--max-workers", "4") as found:
+    with up(*WAITING, "--max-workers", "4") as found:
         yield found
 
 
@@ -157,11 +158,59 @@ def test_a_folder_without_a_stack(tmp_path: Path) -> None:
 
 def test_drain_and_down() -> None:
     """Drained it has no worker and can be looked at, by its run folder too; down it has ended."""
-    with tempfile.TemporaryDirectory(prefix="t-") as folder, up("--run-dir", folder) as stack:
+    with (
+        tempfile.TemporaryDirectory(prefix="t-") as folder,
+        up(*WAITING, "--run-dir", folder) as stack,
+    ):
         done = holdfast("drain", folder)
         assert (done.returncode, "drained in" in done.stderr) == (0, True), done.stderr
         assert stack.seen()["doing"] == "drained"
         assert stack.states() == []
+        done = holdfast("status", folder)
+        assert "`holdfast down` ends it" in done.stdout
+        assert "headroom" not in done.stdout  # there is none for anybody
         assert holdfast("down", folder).returncode == 0
         stack.process.communicate(timeout=30)
         assert stack.process.returncode == 0
+
+
+SLOW = """
+import time
+from pathlib import Path
+
+while Path(__file__).with_name("hold").exists():
+    time.sleep(0.01)
+if Path(__file__).with_name("break").exists():
+    raise SystemExit("new and broken")
+
+
+async def app(scope, receive, send):
+    pass
+"""
+
+
+def test_who_waits_for_a_reload_may_leave(tmp_path: Path) -> None:
+    """Ctrl-C ends the waiting: exit code 130, and the reload goes on to its end."""
+    (tmp_path / "slow.py").write_text(SLOW)
+    with up("slow:app", "--app-dir", str(tmp_path)) as stack:
+        (tmp_path / "hold").touch()
+        with started("reload", stack.port) as asked:
+            assert asked.stderr is not None
+            assert "reloading 1 worker" in asked.stderr.readline()
+            asked.send_signal(signal.SIGINT)
+            said = asked.communicate(timeout=30)[1]
+        assert (asked.returncode, "what was asked for goes on" in said) == (130, True), said
+        (tmp_path / "hold").unlink()
+        stack.wait_for("reloaded 1 worker")
+        assert stack.states() == [(0, 2, "ready")]
+
+
+def test_the_last_words_of_new_code_are_said_once(tmp_path: Path) -> None:
+    """With the worker that is kept for it; then how the reload has ended, and exit code 1."""
+    (tmp_path / "slow.py").write_text(SLOW)
+    with up("slow:app", "--app-dir", str(tmp_path)) as stack:
+        (tmp_path / "break").touch()
+        done = holdfast("reload", stack.port)
+        assert done.returncode == 1
+        assert done.stderr.count("| SystemExit: new and broken") == 1
+        assert done.stderr.endswith("who served before serves on\n")

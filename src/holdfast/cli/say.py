@@ -311,6 +311,8 @@ def _asked(event: StackEvent) -> str:
         took=format_seconds(event.took_s),
         cut=f"{plural(event.cut, 'request')} cut" if event.cut else "no request cut",
     )
+    if event.kind == "not_reloaded":  # the worker's last words stand above, where it was kept
+        return text
     return f"{text}\n{textwrap.indent(event.text, '  | ')}" if event.text else text
 
 

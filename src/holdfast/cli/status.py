@@ -122,6 +122,9 @@ def _show(running: Running, workers: tuple[Worker, ...], used: tuple[Used, ...])
     count = plural(running.slots, "worker")
     most = f", {running.most} at most" if running.most > running.slots else ""
     say.text(f"  {before}{count} of {running.engine}{most}; supervisor {running.supervisor_pid}")
+    if running.doing == "drained":
+        say.text("  nobody is let in; `holdfast down` ends it")
+        return
     say.text()
     columns = ("hop", False), ("", False), ("used", True), ("limit", True), ("headroom", True)
     say.table(columns, [_used_row(one) for one in used])
