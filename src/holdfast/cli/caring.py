@@ -12,17 +12,27 @@ from holdfast.model.errors import BadInput
 from holdfast.stack.config import StackConfig
 
 
-def cared(planned: Planned, config: StackConfig) -> StackConfig:
+def cared(planned: Planned, config: StackConfig, max_workers: int | None = None) -> StackConfig:
     """The stack, which looks after its workers and scales as its project says.
 
-    Raises BadInput where there may not be as many workers as `[scale]` says.
+    Raises BadInput where there may not be as many workers as `--max-workers` or `[scale]` says.
     """
     if not config.slots:
         return config
     care, scale = planned.project.care, planned.project.scale
-    if scale.most is not None and scale.most > config.most_slots:
-        fault = f"`max` of `[scale]` is {scale.most:,}, and {config.most_slots:,} workers fit"
-        hint = f"write {config.most_slots:,}: {config.most_why}"
-        raise BadInput(fault, place="[scale]", hint=hint)
+    if max_workers is not None:
+        _check_most(max_workers, "`--max-workers`", "--max-workers", config)
+        if max_workers < config.slots:
+            fault = f"`--max-workers` is {max_workers:,}, and {config.slots:,} are planned"
+            raise BadInput(fault, place="--max-workers", hint=f"write {config.slots:,} or more")
+    if scale.most is not None:
+        _check_most(scale.most, "`max` of `[scale]`", "[scale]", config)
     care = msgspec.structs.replace(care, memory=int(planned.worker_memory().number))
     return msgspec.structs.replace(config, care=care, scale=scale)
+
+
+def _check_most(asked: int, name: str, place: str, config: StackConfig) -> None:
+    most = config.most_slots
+    if asked > most:
+        fault = f"{name} is {asked:,}, and {most:,} workers fit"
+        raise BadInput(fault, place=place, hint=f"write {most:,}: {config.most_why}")

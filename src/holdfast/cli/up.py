@@ -83,9 +83,10 @@ def up(app: str, as_json: bool, explain: bool, print_unit: bool, **given: object
     check_engine(options.engine)
     project = find_project(options)
     check_served(app, project.edge)
-    told["max_workers"] = told["max_workers"] or project.scale.most
+    asked = told["max_workers"]
+    told["max_workers"] = asked or project.scale.most
     planned = plan_path(options)
-    config = cared(planned, stack_config(planned, **told))
+    config = cared(planned, stack_config(planned, **told), asked)
     if print_unit:
         from holdfast.cli.unit import unit_text
 
