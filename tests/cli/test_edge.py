@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.model.units import format_bytes, format_seconds
-from tests.cli.run import SHOP, WAIT, command, environment, holdfast, started, tried
+from tests.cli.run import SHOP, UNPRIVILEGED, WAIT, command, environment, holdfast, started, tried
 from tests.edges import INSTALLED, PROGRAMS
 from tests.helpers import free_port, wait_until
 
@@ -159,6 +159,19 @@ def test_up_serves_behind_the_edge_and_stops_cleanly(program: str) -> None:
     setting = {"nginx": "worker_rlimit_nofile", "haproxy": "maxsock"}[program]
     assert [line for line in lines if line.startswith(f"{setting} ")]
     assert process.returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.beside
+@pytest.mark.skipif(os.geteuid() != 0, reason="an edge runs as who starts it, unless that is root")
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_root_that_can_be_nobody_else_is_refused(program: str) -> None:
+    """As in a container without capabilities: said before anything starts, with what is missing."""
+    words = ("up", "wait:app", "--app-dir", WAIT, "-n", "10", "--mean-time", "1s", "--port", "0")
+    done = holdfast(*words, "--edge", program, before=UNPRIVILEGED)
+    assert done.returncode == 2
+    assert "root without CAP_CHOWN, CAP_SETGID, CAP_SETUID" in done.stderr
+    assert "started" not in done.stderr
 
 
 def test_what_the_edge_is_to_do_needs_an_edge(tmp_path: Path) -> None:

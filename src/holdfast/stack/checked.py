@@ -1,4 +1,4 @@
-"""Whether a stack's config can be meant: refused before anything starts. Looks at the disk only."""
+"""Whether a stack's config can be meant: refused before anything starts. Only reads."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from typing import Final
 
 from holdfast.model.errors import BadInput, HoldfastError
 from holdfast.stack.config import StackConfig
+from holdfast.stack.edge_process import NOBODY, unprivileged
 from holdfast.wire import BY_PLACES, ENGINES
 
 WEBSOCKETS: Final = ("wsproto", "websockets")
 """Either of these packages lets uvicorn speak websockets."""
 _OF_UVICORN: Final = {"uvicorn", "uvicorn-worker"}
 """The engines that are uvicorn inside."""
+STATUS: Final = "/proc/self/status"
+_BECOME: Final = {"CAP_CHOWN": 0, "CAP_SETGID": 6, "CAP_SETUID": 7}
+"""linux/capability.h: bits of CapEff; what root needs to make a process another user's."""
 FREE_BYTES: Final = 2**20
 """Of a run folder's file system: gauge, edge's files, and the first lines of each log."""
 _A_SLOT: Final = 8
@@ -25,6 +29,7 @@ _BESIDES: Final = 32
 
 def check(config: StackConfig) -> None:
     """Raise BadInput for a config that no stack can be made of."""
+    _can_be_nobody(config)
     if config.edge is not None and config.edge.front.hosts:
         if config.slots:
             raise BadInput("an edge before hosts has no slots", hint="use 0 slots")
@@ -53,6 +58,21 @@ def check(config: StackConfig) -> None:
     _can_upgrade(config)
     _can_scale(config)
     _has_room(config)
+
+
+def _can_be_nobody(config: StackConfig) -> None:
+    """Raise BadInput where root may not start an edge as another user, and give it its folder."""
+    if config.edge is None or unprivileged() is None:
+        return
+    with open(STATUS, encoding="ascii") as status:
+        (word,) = (line.split()[1] for line in status if line.startswith("CapEff:"))
+    missing = [name for name, bit in _BECOME.items() if not int(word, 16) >> bit & 1]
+    if missing:
+        raise BadInput(
+            f"root without {', '.join(missing)} cannot run an edge as `{NOBODY}`",
+            place=f"{STATUS} CapEff",
+            hint="start it as another user, or with these capabilities, or with `--edge none`",
+        )
 
 
 def _can_upgrade(config: StackConfig) -> None:
