@@ -34,7 +34,7 @@ from holdfast.stack.limits import raise_nofile
 from holdfast.stack.process import StackProcess
 from tests.helpers import wait_until
 from tests.stack.driving import Log
-from tests.stack.operating import Site, asking, ends
+from tests.stack.operating import Site, asking, ends, told
 
 SHARE: Final = float(os.environ.get("HOLDFAST_SHARE", "1"))
 """Of the stated numbers and times, at the same rate: 0.04 of 50,000 and 20 s is 2,000 and 0.8 s."""
@@ -148,6 +148,7 @@ class Operated:
             "clients": self.clients,
             "least_in_flight": self.least_in_flight,
             "failed_before": self.failed_before,
+            "still_s": max((e.took_s for e in told(self.stack, "stood_still")), default=0.0),
             "grown_bytes": self.grown_bytes,
             "planned_bytes": self.planned_bytes(),
             **counted(self.site, *totals),
@@ -296,5 +297,6 @@ def check_lossless(row: dict[str, Any]) -> None:
 def show(row: dict[str, Any]) -> None:
     """Print it; the tests end as void, which may be tried again, where the machine stood still."""
     print(row)
-    if row["lag_s"] >= HEAD_S:
-        pytest.exit(f"void: a generator stood still for {row['lag_s']} s", returncode=3)
+    still_s = max(row["lag_s"], row["still_s"])
+    if still_s >= HEAD_S:
+        pytest.exit(f"void: generator or supervisor stood still for {still_s} s", returncode=3)

@@ -14,6 +14,7 @@ from holdfast.model.care import Care
 from holdfast.stack.care import own_bytes
 from holdfast.stack.orders import Running, Status
 from holdfast.stack.process import StackProcess
+from holdfast.stack.supervisor import TOLD_S
 from tests.edges import INSTALLED
 from tests.helpers import wait_until
 from tests.stack.asked import ask
@@ -27,6 +28,7 @@ from tests.stack.driving import (
     wait_for_in_flight,
 )
 from tests.stack.edges import behind, open_sockets
+from tests.stack.operating import told
 from tests.stack.standing import let_pass, standing_still
 
 pytestmark = pytest.mark.slow
@@ -115,6 +117,15 @@ def test_a_supervisor_that_stands_still_itself_blames_nobody() -> None:
         wait_until(lambda: open_sockets(stack.supervisor_pid) == at_rest, what="answered")
         assert log.of("outdated") == log.of("died") == []
         assert generations(stack) == [1, 1]
+
+
+def test_a_long_standstill_is_told() -> None:
+    """Of the supervisor, or of the machine: who wonders at what failed meanwhile sees it."""
+    with running(care=Care(deaf=DEAF_S)) as stack:
+        with standing_still(stack.supervisor_pid):
+            let_pass(TOLD_S + 1.5)  # it looks each second, and is late from then on
+        (event,) = wait_until(lambda: told(stack, "stood_still"))
+        assert event.took_s >= TOLD_S
 
 
 def test_a_worker_that_is_deaf_is_replaced_and_finishes_what_it_holds() -> None:

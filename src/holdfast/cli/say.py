@@ -301,6 +301,7 @@ _ASKED: Final = {
     "logs_lost": "what is printed is lost; requests are served",
     "logs_kept": "what is printed is kept again",
     "refused": "refused",
+    "stood_still": "stood still for {took}: this process was stopped, or the whole machine",
 }
 
 

@@ -32,6 +32,7 @@ StackKind = Literal[
     "logs_lost",
     "logs_kept",
     "refused",
+    "stood_still",
 ]
 EdgeKind = Literal[
     "edge_started",
@@ -177,7 +178,8 @@ class StackEvent(msgspec.Struct, frozen=True, tag="stack", omit_defaults=True):
     `slots` are as many as are concerned or wanted, `took_s` since it began, and `cut` the requests
     cut off meanwhile; `text` says why what was asked has not come to pass, or was refused.
     "draining" stays when all is finished, "stopping" ends. "logs_lost" and "logs_kept" are of the
-    disk that what is printed goes to.
+    disk that what is printed goes to. "stood_still": for `took_s` the supervisor did nothing, since
+    it was stopped or its machine was.
     """
 
     kind: StackKind

@@ -60,6 +60,8 @@ from holdfast.stack.workers import Workers
 STILL_S: Final = 1.0
 """A turn that comes so much later than it was wanted: the supervisor was stopped, or its machine.
 A busy machine makes one wait for less."""
+TOLD_S: Final = 5.0
+"""A standstill that is told: past 10 s an edge ends connections that have not asked yet."""
 
 
 class Supervisor:
@@ -185,6 +187,8 @@ class Supervisor:
         self._workers.excuse(late_s, now_s)
         if self._edge is not None:
             self._edge.excuse(late_s, now_s)
+        if late_s >= TOLD_S:
+            self._report(StackEvent("stood_still", now_s, self._workers.wanted, late_s))
 
     def _look_after(self, now_s: float) -> float:
         """Replace and scale, as long as it serves; when that wants to be done again."""
