@@ -100,6 +100,13 @@ def test_a_worker_that_stands_still_for_a_while_loses_nothing(edge: str) -> None
         assert generations(stack) == [1, 1]
 
 
+def wait_for_a_turn(stack: StackProcess) -> None:
+    """Until the supervisor has been through all that it looks at: between two of its answers."""
+    for _ in range(2):
+        (seen,) = order(stack.serving.control, Status())
+        assert isinstance(seen, Running)
+
+
 def test_a_supervisor_that_stands_still_itself_blames_nobody() -> None:
     """What it did not look at is not counted: a worker has as long as before, and answers."""
     with running(care=Care(deaf=DEAF_S)) as stack, crowd(stack.port, FEW) as clients:
@@ -110,9 +117,7 @@ def test_a_supervisor_that_stands_still_itself_blames_nobody() -> None:
             wait_until(lambda: open_sockets(stack.supervisor_pid) > at_rest, what="asked")
             with standing_still(stack.supervisor_pid):
                 let_pass(DEAF_S)
-            for _ in range(2):  # it has looked between the two
-                (seen,) = order(stack.serving.control, Status())
-                assert isinstance(seen, Running)
+            wait_for_a_turn(stack)
         assert answered(clients) == FEW
         wait_until(lambda: open_sockets(stack.supervisor_pid) == at_rest, what="answered")
         assert log.of("outdated") == log.of("died") == []
@@ -122,6 +127,7 @@ def test_a_supervisor_that_stands_still_itself_blames_nobody() -> None:
 def test_a_long_standstill_is_told() -> None:
     """Of the supervisor, or of the machine: who wonders at what failed meanwhile sees it."""
     with running(care=Care(deaf=DEAF_S)) as stack:
+        wait_for_a_turn(stack)
         with standing_still(stack.supervisor_pid):
             let_pass(TOLD_S + 1.5)  # it looks each second, and is late from then on
         (event,) = wait_until(lambda: told(stack, "stood_still"))
